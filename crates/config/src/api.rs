@@ -1,0 +1,53 @@
+//! The API's settings.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Settings of the role `api`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct ApiConfig {
+    /// Where it listens.
+    pub listen: String,
+    /// The largest request body in bytes, as sent.
+    pub max_body_bytes: usize,
+    /// The largest request body in bytes after decompression.
+    pub max_decompressed_bytes: usize,
+    /// The most events in one request to `/v1/events`.
+    pub max_batch_events: usize,
+    /// The largest event in bytes.
+    pub max_event_bytes: usize,
+    /// How many requests are worked on at once; more get 503 with `Retry-After`.
+    pub max_in_flight: usize,
+    /// How long an idempotency key is kept, in seconds.
+    pub idempotency_seconds: u64,
+    /// How often an action is decided again after losing a race, before it is refused as `contended`.
+    pub max_attempts: u32,
+    /// How many events may wait in the outbox before actions are refused with 503.
+    pub max_outbox: u64,
+    /// How long a drain may take, in milliseconds.
+    pub drain_ms: u64,
+}
+
+impl Default for ApiConfig {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:5000".to_owned(),
+            // A batch of 1,000 events of about 1 KB.
+            max_body_bytes: 1 << 20,
+            // A compressed batch may hold ten times that: games' JSON compresses about so well.
+            max_decompressed_bytes: 10 << 20,
+            max_batch_events: 10_000,
+            // The size that CloudEvents says every intermediary must take.
+            max_event_bytes: 64 << 10,
+            // Far above what two cores can work on at once: only to bound memory.
+            max_in_flight: 4096,
+            idempotency_seconds: 24 * 3600,
+            // Each attempt costs about a group commit (5 ms); 64 contenders on one key all get through within it.
+            max_attempts: 64,
+            // About a minute of full load: beyond it the log is not merely slow.
+            max_outbox: 1_000_000,
+            drain_ms: 10_000,
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! Settings: one struct per concern, read by processes and written by the operator.
+//!
+//! Order of precedence: flags, environment `GAMEPIPE_*`, file, defaults. An unknown field is an error.
+//! May import: serde, schemars, domain.
+
+pub mod api;
+pub mod lake;
+pub mod log;
+pub mod sql;
+pub mod state;
+pub mod streamer;

@@ -1,0 +1,274 @@
+//! A checked, compiled definition: what every other part of gamepipe works with.
+
+use std::collections::BTreeMap;
+
+use super::document::{ChartSpec, EntitySpec, GameDocument, SimulationSpec, ValueSpec};
+use super::problem::Problems;
+use crate::JsonMap;
+use crate::entity::EntityId;
+use crate::request::RequestContext;
+
+/// A game, ready to run. Cheap to share behind an `Arc`.
+#[derive(Debug)]
+pub struct Game {
+    document: GameDocument,
+    version: String,
+    actions: BTreeMap<String, Action>,
+    events: BTreeMap<String, EventType>,
+    tables: Vec<Table>,
+    queries: Vec<Query>,
+}
+
+impl Game {
+    /// Checks and compiles a definition. `file` names it in problems; `read_file` gives the text of a file that lies
+    /// beside it, or why it can't.
+    pub fn load(
+        file: &str,
+        text: &str,
+        read_file: &dyn Fn(&str) -> Result<String, String>,
+    ) -> Result<Self, Problems> {
+        let _ = (file, text, read_file);
+        unimplemented!("definition loader")
+    }
+
+    /// The game's name: lower-case letters, digits and `-`.
+    pub fn name(&self) -> &str {
+        &self.document.metadata.name
+    }
+
+    /// The SQL schema's name: the game's name with `_` for `-`.
+    pub fn schema_name(&self) -> String {
+        self.name().replace('-', "_")
+    }
+
+    /// A short hash of everything that decides how the game behaves. Events carry it, so that a decision can be replayed.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// The event log's topic.
+    pub fn topic(&self) -> String {
+        match &self.document.spec.topic {
+            Some(topic) => topic.clone(),
+            None => format!("{}_events", self.schema_name()),
+        }
+    }
+
+    /// The document with files inlined, as `kubectl apply` takes it.
+    pub fn document(&self) -> &GameDocument {
+        &self.document
+    }
+
+    /// All actions by name.
+    pub fn actions(&self) -> impl Iterator<Item = &Action> {
+        self.actions.values()
+    }
+
+    /// The action of that name.
+    pub fn action(&self, name: &str) -> Option<&Action> {
+        self.actions.get(name)
+    }
+
+    /// All declared kinds of event by name.
+    pub fn events(&self) -> impl Iterator<Item = &EventType> {
+        self.events.values()
+    }
+
+    /// The kind of event of that name.
+    pub fn event(&self, name: &str) -> Option<&EventType> {
+        self.events.get(name)
+    }
+
+    /// Entity types by name.
+    pub fn entities(&self) -> &BTreeMap<String, EntitySpec> {
+        &self.document.spec.entities
+    }
+
+    /// The declared tables, by name. System tables are in [`super::system`].
+    pub fn tables(&self) -> &[Table] {
+        &self.tables
+    }
+
+    /// The named queries with their SQL: in the order in which reports name them, then by name.
+    pub fn queries(&self) -> &[Query] {
+        &self.queries
+    }
+
+    /// How `gamepipe play` behaves, if the definition says.
+    pub fn simulation(&self) -> Option<&SimulationSpec> {
+        self.document.spec.simulation.as_ref()
+    }
+}
+
+/// An action, compiled.
+#[derive(Debug)]
+pub struct Action {
+    name: String,
+    // The rules' compiled parts join here.
+}
+
+impl Action {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What it takes: parameter name to type and bounds.
+    pub fn params(&self) -> &BTreeMap<String, ValueSpec> {
+        unimplemented!()
+    }
+
+    /// The game's own routes for it.
+    pub fn routes(&self) -> &[Route] {
+        unimplemented!()
+    }
+
+    /// The counters (entities of type [`crate::entity::COUNTER_TYPE`]) that must be in the snapshot before
+    /// [`crate::rules::entities`] is called; empty when the action draws no ids.
+    pub fn counters(&self) -> &[EntityId] {
+        unimplemented!()
+    }
+
+    /// Checks and converts what a request brought: `text` pairs from a query string or form (converted by declared type),
+    /// `json` from a JSON body (types must match; it wins over `text`). Defaults are filled in, absent nullable parameters are null.
+    /// With `strict`, unknown names are an error; else they are ignored.
+    /// Conditions of `validate` are checked too, over `context`.
+    pub fn parse_params(
+        &self,
+        text: &[(String, String)],
+        json: Option<&JsonMap>,
+        context: &RequestContext,
+        strict: bool,
+    ) -> Result<Params, ParamProblem> {
+        let _ = (text, json, context, strict);
+        unimplemented!()
+    }
+}
+
+/// One HTTP route of an action.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    /// Upper case.
+    pub method: String,
+    /// A literal path.
+    pub path: String,
+}
+
+/// Parameters that have been checked: every declared name is present, with a value of its type or null where nullable.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Params(pub(crate) JsonMap);
+
+impl Params {
+    /// The values by name.
+    pub fn values(&self) -> &JsonMap {
+        &self.0
+    }
+}
+
+/// Why parameters can't be taken: HTTP 400, not recorded.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{detail}")]
+pub struct ParamProblem {
+    /// `missing_parameter`, `wrong_type`, `out_of_bounds`, `unknown_parameter`, or a `validate` rule's code.
+    pub code: String,
+    /// Which one, what was expected and what came.
+    pub detail: String,
+    /// JSON pointer to the parameter, such as `/player_1/gold`.
+    pub pointer: String,
+}
+
+/// A kind of event, compiled.
+#[derive(Debug, Clone)]
+pub struct EventType {
+    /// Its name.
+    pub name: String,
+    /// What has happened, for people.
+    pub description: Option<String>,
+    /// True when clients may post it.
+    pub from_client: bool,
+    /// The property (or `context.host`) that is the key of a client's event.
+    pub key: Option<String>,
+    /// Its data fields.
+    pub properties: BTreeMap<String, ValueSpec>,
+}
+
+/// A table of the lake, compiled.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Table {
+    /// Lower case.
+    pub name: String,
+    /// What a row is.
+    pub description: Option<String>,
+    /// The names of the events that become rows.
+    pub events: Vec<String>,
+    /// The list property whose items become rows.
+    pub rows: Option<String>,
+    /// The declared columns, in order.
+    pub columns: Vec<Column>,
+}
+
+/// A declared column.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Column {
+    /// Lower case, unique in its table.
+    pub name: String,
+    /// Its type in the lake.
+    pub kind: ColumnKind,
+    /// Where its value comes from.
+    pub source: ColumnSource,
+    /// What it means.
+    pub description: Option<String>,
+}
+
+/// The column types of the lake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ColumnKind {
+    /// 64-bit signed (`bigint`).
+    Integer,
+    /// 64-bit float (`double`).
+    Number,
+    /// UTF-8 (`varchar`).
+    String,
+    /// `boolean`.
+    Boolean,
+    /// Microseconds, UTC, without a zone in the type (`timestamp(6)`).
+    Timestamp,
+    /// A list, map, object or bag as JSON text (`varchar`).
+    Json,
+}
+
+/// Where a column's value comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ColumnSource {
+    /// The data property of that name.
+    Property(String),
+    /// This field of the item that the row stands for.
+    RowItem(String),
+    /// `event_id`.
+    EventId,
+    /// `event_type`.
+    EventType,
+    /// `event_time`.
+    EventTime,
+    /// The `Host` header as sent.
+    Host,
+    /// The `User-Agent` header.
+    UserAgent,
+    /// The `Accept` header.
+    Accept,
+    /// The event's JSON text as it is on the log.
+    RawEvent,
+}
+
+/// A named query with its SQL.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Query {
+    /// Its name in `/queries/{name}`.
+    pub name: String,
+    /// The question.
+    pub title: String,
+    /// One statement, without a closing semicolon.
+    pub sql: String,
+    /// How a report draws it.
+    pub chart: Option<ChartSpec>,
+}

@@ -1,0 +1,10 @@
+//! The event log: partitioned, ordered, durable.
+//!
+//! [`EventLog`] is the port; [`embedded`] keeps it in one directory (fjall). May import: domain. Owns fjall for the log.
+
+pub mod log;
+
+pub use log::{
+    Appended, EventLog, LogError, LogRecord, OutboxBatch, PartitionOffsets, Position, ReadBatch,
+    Record, partition_of,
+};

@@ -1,0 +1,11 @@
+//! What every process shares: clock and randomness, shutdown, probes and metrics, logs, failpoints.
+//!
+//! May import: axum, tokio, tracing, prometheus-client. Must not import any other gamepipe crate.
+
+pub mod clock;
+pub mod failpoint;
+pub mod probes;
+pub mod telemetry;
+
+/// Cancelled when the process must stop: finish what is in flight, take nothing new.
+pub use tokio_util::sync::CancellationToken as Shutdown;

@@ -1,0 +1,9 @@
+//! The state store: entities, idempotency records and the outbox, changed together or not at all.
+//!
+//! [`StateStore`] is the port; [`embedded`] keeps it in one directory (fjall). May import: domain. Owns fjall for state.
+
+pub mod store;
+
+pub use store::{
+    Commit, CommitOutcome, IdempotencyKey, IdempotencyRecord, OutboxEntry, StateError, StateStore,
+};
