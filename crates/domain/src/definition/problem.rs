@@ -44,3 +44,19 @@ impl fmt::Display for Problems {
 }
 
 impl std::error::Error for Problems {}
+
+/// One thing that is wrong, before its place in the text is known: what checks and the rules' compiler report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PathProblem {
+    /// The path in the document, such as `spec.actions.attack.cases[0].when`.
+    pub path: String,
+    /// What is wrong, what was expected and, where it can be guessed, what was meant.
+    pub message: String,
+}
+
+impl PathProblem {
+    /// A problem at `path`.
+    pub fn new(path: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { path: path.into(), message: message.into() }
+    }
+}
