@@ -1,5 +1,7 @@
 //! Events, and their form on the log: one flat JSON object, encoded and decoded here and nowhere else.
 
+pub mod bad;
+
 use serde_json::Value;
 
 use crate::JsonMap;
