@@ -1,0 +1,56 @@
+//! The chores that put other chores together: `test` and `ci`.
+
+use anyhow::Result;
+
+use crate::shell::{cargo, run, say, step};
+use crate::{codegen, tidy, tools};
+
+/// Everything that a change must pass.
+pub(crate) fn ci() -> Result<()> {
+    step("format");
+    run(&mut cargo(&["fmt", "--all", "--check"]))?;
+    step("tidy");
+    tidy::run()?;
+    step("lints");
+    run(&mut cargo(&[
+        "clippy",
+        "--release",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ]))?;
+    step("generated files");
+    run(&mut cargo(&["build", "--release"]))?;
+    codegen::run(true)?;
+    test(&[])
+}
+
+/// The README's test command. `arguments` go to `cargo test`; without any, everything is tested.
+pub(crate) fn test(arguments: &[String]) -> Result<()> {
+    step("tools that the tests need");
+    let tools = tools::install()?;
+    tools.print();
+    step("build and test (the first build takes some minutes)");
+    let mut all = vec!["test", "--release"];
+    if !arguments
+        .iter()
+        .any(|argument| argument == "-p" || argument == "--package")
+    {
+        all.push("--workspace");
+    }
+    all.extend(arguments.iter().map(String::as_str));
+    let skips = tools.skips();
+    if !skips.is_empty() {
+        all.push("--");
+        all.extend(skips.iter().flat_map(|skip| ["--skip", *skip]));
+    }
+    let mut command = cargo(&all);
+    command.envs(tools.variables());
+    run(&mut command)?;
+    for missing in tools.missing() {
+        say(&format!("SKIPPED: {missing}"));
+    }
+    Ok(())
+}

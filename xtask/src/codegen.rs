@@ -1,0 +1,115 @@
+//! Generated files under `docs/reference`: written by `codegen`, compared by `codegen --check`.
+//!
+//! All of them come out of the built binary, so they say what users get.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use crate::shell::{self, capture, cargo, command, root, say};
+
+/// The reference games, in the order of the documentation.
+const GAMES: [&str; 5] = ["arena", "quest", "guild", "market", "trade"];
+
+/// The commands whose `--help` is a page of `docs/reference/cli.md`.
+const COMMANDS: [&[&str]; 14] = [
+    &[],
+    &["up"],
+    &["play"],
+    &["sql"],
+    &["watch"],
+    &["report"],
+    &["verify"],
+    &["game"],
+    &["game", "check"],
+    &["game", "new"],
+    &["game", "docs"],
+    &["game", "render"],
+    &["game", "schema"],
+    &["completions"],
+];
+
+/// Writes the generated files, or says which are not current.
+pub(crate) fn run(check: bool) -> Result<()> {
+    let binary = binary()?;
+    let mut stale = Vec::new();
+    for (path, text) in generate(&binary)? {
+        let path = root().join("docs/reference").join(path);
+        if std::fs::read_to_string(&path).is_ok_and(|found| found == text) {
+            continue;
+        }
+        if check {
+            stale.push(path.display().to_string());
+            continue;
+        }
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        std::fs::write(&path, text)
+            .with_context(|| format!("failed to write {}", path.display()))?;
+        say(&format!("wrote {}", path.display()));
+    }
+    if !stale.is_empty() {
+        bail!(
+            "not current, run `cargo xtask codegen`:\n{}",
+            stale.join("\n")
+        );
+    }
+    Ok(())
+}
+
+/// The built binary; built when it is not there.
+fn binary() -> Result<PathBuf> {
+    shell::run(&mut cargo(&["build", "--release", "--quiet"]))?;
+    let metadata: serde_json::Value = serde_json::from_str(&capture(&mut cargo(&[
+        "metadata",
+        "--format-version",
+        "1",
+        "--no-deps",
+    ]))?)?;
+    let target = metadata["target_directory"]
+        .as_str()
+        .context("cargo metadata names no target directory")?;
+    Ok(Path::new(target).join("release/gamepipe"))
+}
+
+fn generate(binary: &Path) -> Result<BTreeMap<PathBuf, String>> {
+    let mut files = BTreeMap::new();
+    files.insert(
+        PathBuf::from("game.schema.json"),
+        capture(&mut command(binary, &["game", "schema"]))?,
+    );
+    for game in GAMES {
+        files.insert(
+            PathBuf::from(format!("games/{game}.md")),
+            capture(&mut command(binary, &["game", "docs", game]))?,
+        );
+    }
+    files.insert(PathBuf::from("cli.md"), command_pages(binary)?);
+    Ok(files)
+}
+
+fn command_pages(binary: &Path) -> Result<String> {
+    let mut page = String::from("# Command line\n\nWhat `--help` says, for every command.\n");
+    for words in COMMANDS {
+        let mut arguments = words.to_vec();
+        arguments.push("--help");
+        let help = capture(
+            command(binary, &arguments)
+                .env("NO_COLOR", "1")
+                .env("COLUMNS", "100"),
+        )?;
+        let title = ["gamepipe"]
+            .iter()
+            .chain(words)
+            .copied()
+            .collect::<Vec<_>>()
+            .join(" ");
+        page.push_str(&format!(
+            "\n## {title}\n\n```text\n{}\n```\n",
+            help.trim_end()
+        ));
+    }
+    Ok(page)
+}

