@@ -19,6 +19,16 @@ pub struct ApiConfig {
     pub max_event_bytes: usize,
     /// How many requests are worked on at once; more get 503 with `Retry-After`.
     pub max_in_flight: usize,
+    /// How many bytes of request bodies, decompressed, are held at once; more get 503 with `Retry-After`.
+    pub max_body_bytes_in_flight: usize,
+    /// How many connections may be open at once; more wait.
+    pub max_connections: usize,
+    /// The largest request head (request line and headers) in bytes.
+    pub max_head_bytes: usize,
+    /// How long a head may take to arrive, and how long a connection may idle, in milliseconds.
+    pub head_timeout_ms: u64,
+    /// How long a body may take to arrive, in milliseconds.
+    pub body_timeout_ms: u64,
     /// How long an idempotency key is kept, in seconds.
     pub idempotency_seconds: u64,
     /// How often an action is decided again after losing a race, before it is refused as `contended`.
@@ -42,6 +52,16 @@ impl Default for ApiConfig {
             max_event_bytes: 64 << 10,
             // Far above what two cores can work on at once: only to bound memory.
             max_in_flight: 4096,
+            // Thousands of usual batches; what is made of a body while it is checked is about three times as large.
+            max_body_bytes_in_flight: 64 << 20,
+            // Below the usual limit of open files (with room for those of the stores), whose end would be worse.
+            max_connections: 16_384,
+            // Twice what other servers allow for one header; nothing here needs long ones.
+            max_head_bytes: 16 << 10,
+            // The usual idle time of a load balancer is longer, so that it, not a client, sees the end.
+            head_timeout_ms: 30_000,
+            // The largest body over a slow mobile link (0.5 Mbit/s).
+            body_timeout_ms: 20_000,
             idempotency_seconds: 24 * 3600,
             // Each attempt costs about a group commit (5 ms); 64 contenders on one key all get through within it.
             max_attempts: 64,

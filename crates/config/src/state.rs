@@ -15,6 +15,9 @@ pub struct StateConfig {
 
 impl Default for StateConfig {
     fn default() -> Self {
-        Self { path: String::new(), cache_bytes: 32 << 20 }
+        Self {
+            path: String::new(),
+            cache_bytes: 32 << 20,
+        }
     }
 }

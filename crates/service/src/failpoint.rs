@@ -33,9 +33,7 @@ pub struct FailpointError(pub &'static str);
 
 /// Passes a failpoint: nothing happens unless it is armed. `kill` ends the process at once, as SIGKILL would.
 pub fn hit(name: &'static str) -> Result<(), FailpointError> {
-    let armed = ARMED.get_or_init(|| {
-        parse(&std::env::var(VARIABLE).unwrap_or_default())
-    });
+    let armed = ARMED.get_or_init(|| parse(&std::env::var(VARIABLE).unwrap_or_default()));
     let Some(point) = armed.get(name) else {
         return Ok(());
     };
@@ -63,7 +61,14 @@ fn parse(text: &str) -> HashMap<String, Armed> {
                 "error" => Effect::Error,
                 _ => return None,
             };
-            Some((name.to_owned(), Armed { effect, on_visit, visits: AtomicU64::new(0) }))
+            Some((
+                name.to_owned(),
+                Armed {
+                    effect,
+                    on_visit,
+                    visits: AtomicU64::new(0),
+                },
+            ))
         })
         .collect()
 }

@@ -1,9 +1,10 @@
-//! What every process shares: clock and randomness, shutdown, probes and metrics, logs, failpoints.
+//! What every process shares: clock and randomness, shutdown, serving HTTP, probes and metrics, logs, failpoints.
 //!
-//! May import: axum, tokio, tracing, prometheus-client. Must not import any other gamepipe crate.
+//! May import: axum, hyper, tokio, tracing, prometheus-client. Must not import any other gamepipe crate.
 
 pub mod clock;
 pub mod failpoint;
+pub mod http;
 pub mod probes;
 pub mod telemetry;
 

@@ -33,7 +33,12 @@ impl Probes {
         let parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
         parts
             .iter()
-            .filter_map(|(part, state)| state.as_ref().err().map(|reason| format!("{part}: {reason}")))
+            .filter_map(|(part, state)| {
+                state
+                    .as_ref()
+                    .err()
+                    .map(|reason| format!("{part}: {reason}"))
+            })
             .collect()
     }
 
@@ -68,10 +73,16 @@ async fn readyz(State(probes): State<Probes>) -> Response {
 
 async fn metrics(State(probes): State<Probes>) -> Response {
     let mut text = String::new();
-    let registry = probes.registry.lock().unwrap_or_else(PoisonError::into_inner);
+    let registry = probes
+        .registry
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner);
     match prometheus_client::encoding::text::encode(&mut text, &registry) {
         Ok(()) => (
-            [(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")],
+            [(
+                header::CONTENT_TYPE,
+                "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            )],
             text,
         )
             .into_response(),
