@@ -1,1 +1,16 @@
-//! Placeholder while the workspace is being laid out.
+//! Whole-system tests: they start the real `gamepipe` binary and speak to it as users do.
+//!
+//! `e2e/` holds what the platform promises (crashes, races, bad input, the five games), `clients/` the tools that users
+//! have (Trino CLI, Python clients, DuckDB, Apache Bench, curl). Tools are installed by `cargo xtask test`, which also tells
+//! the tests where they are.
+
+pub mod http;
+pub mod ledger;
+pub mod load;
+pub mod platform;
+pub mod random;
+pub mod tools;
+pub mod wait;
+
+pub use http::{Client, Reply};
+pub use platform::{Platform, Start};

@@ -1,0 +1,113 @@
+//! Durable actions a second, beside a Flask development server with a Redis client that plays the same game the way the
+//! original systems did: read, check and write in separate calls.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use gamepipe_tests::{Client, Start};
+
+use crate::load::{self, MakeRequest, Outcome};
+use crate::machine::{cpu_seconds, describe, memory_mib, quantile, say};
+use crate::peers::{FlaskGame, address};
+
+const PLAYERS: u64 = 1000;
+const WARM_UP: Duration = Duration::from_secs(3);
+const MEASURED: Duration = Duration::from_secs(10);
+/// Connections: ours at 64 and 128; the peer at the number where it does best.
+const OURS: [usize; 2] = [64, 128];
+const PEERS: usize = 32;
+
+pub(crate) fn run() -> Result<()> {
+    say(&format!("# actions\n{}", describe()));
+    let platform = Start::game("arena").up()?;
+    let api = platform.api()?;
+    initialize(&api)?;
+    let mut best = 0.0_f64;
+    for connections in OURS {
+        measure(&api, connections, WARM_UP)?;
+        let before = cpu_seconds(platform.pid())?;
+        let outcome = measure(&api, connections, MEASURED)?;
+        let cpu = cpu_seconds(platform.pid())? - before;
+        best = best.max(report(
+            &format!("gamepipe, {connections} connections"),
+            &outcome,
+            cpu,
+        ));
+    }
+    let (now, peak) = memory_mib(platform.pid())?;
+    say(&format!("gamepipe memory {now:.0} MiB, peak {peak:.0} MiB"));
+    platform.wait_until_landed()?;
+    platform.stop()?;
+
+    let flask = FlaskGame::start()?;
+    let peer = Client::new(&flask.base());
+    initialize(&peer)?;
+    measure(&peer, PEERS, WARM_UP)?;
+    let before = flask.cpu_seconds()?;
+    let outcome = measure(&peer, PEERS, MEASURED)?;
+    let theirs = report(
+        &format!("Flask + Redis, {PEERS} connections"),
+        &outcome,
+        flask.cpu_seconds()? - before,
+    );
+    let lost = flask.lost_debits()?;
+    say(&format!(
+        "Flask + Redis lost {lost} of the debits it acknowledged"
+    ));
+    say(&format!(
+        "ratio: {:.1} x Flask + Redis (target: 12)",
+        best / theirs
+    ));
+    Ok(())
+}
+
+fn initialize(client: &Client) -> Result<()> {
+    for player in 0..PLAYERS {
+        let reply = client.get(&format!("/initialize?username=p{player}"))?;
+        anyhow::ensure!(reply.status < 500, "{}", reply.text());
+    }
+    Ok(())
+}
+
+fn measure(client: &Client, connections: usize, time: Duration) -> Result<Outcome> {
+    let make: Arc<MakeRequest> = Arc::new(|connection, number| {
+        let player = (number.wrapping_mul(7919) + connection as u64 * 104_729) % PLAYERS;
+        match number % 3 {
+            0 => load::get(&format!("/purchase_weapon?username=p{player}&weapon=knife")),
+            _ => load::get(&format!("/dig_for_gold?username=p{player}")),
+        }
+    });
+    load::run(
+        address(client.base()).context("no address")?,
+        connections,
+        time,
+        make,
+    )
+}
+
+fn report(name: &str, outcome: &Outcome, cpu: f64) -> f64 {
+    let answered = outcome.ok + outcome.refused;
+    #[expect(clippy::cast_precision_loss, reason = "counts of a bench are small")]
+    let (rate, cpu_micros) = (
+        answered as f64 / outcome.seconds,
+        cpu * 1e6 / answered.max(1) as f64,
+    );
+    say(&format!(
+        "{name}: {rate:.0} requests/s ({} done, {} refused by a rule, {} failed), p50 {:.1} ms, p99 {:.1} ms, server CPU {cpu_micros:.0} us each",
+        outcome.ok,
+        outcome.refused,
+        outcome.failed,
+        millis(quantile(&outcome.micros, 0.5)),
+        millis(quantile(&outcome.micros, 0.99)),
+    ));
+    rate
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "latencies are far below 2^52 microseconds"
+)]
+fn millis(micros: u64) -> f64 {
+    micros as f64 / 1000.0
+}

@@ -1,0 +1,62 @@
+//! End-to-end benches: each starts the real binary and its peer in the same run, and prints figures and ratios.
+//!
+//! `cargo run --release -p gamepipe-bench -- <bench>`. Results with machine and dataset: `bench/README.md`.
+
+mod actions;
+mod events;
+mod load;
+mod machine;
+mod peers;
+mod queries;
+mod start;
+mod visible;
+
+use std::process::ExitCode;
+
+const HELP: &str = "\
+End-to-end benches of gamepipe. Build first: cargo build --release
+
+Usage: cargo run --release -p gamepipe-bench -- <bench>
+
+  start     time from exec to ready on an empty data directory, and idle memory
+  actions   durable actions a second and their latency, beside a Flask server with Redis
+  events    validated, durable telemetry events a second in batches of 100
+  visible   time from an acknowledged action to its row in an answer
+  queries   nine arena questions and eleven of a second dataset on 5 million landed events, beside DuckDB on the same files
+  all       all of them
+";
+
+fn main() -> ExitCode {
+    let bench = std::env::args().nth(1).unwrap_or_default();
+    let outcome = match bench.as_str() {
+        "start" => start::run(),
+        "actions" => actions::run(),
+        "events" => events::run(),
+        "visible" => visible::run(),
+        "queries" => queries::run(),
+        "all" => all(),
+        _ => {
+            machine::say(HELP);
+            return if bench.is_empty() || bench == "--help" {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::from(2)
+            };
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            machine::say(&format!("bench {bench}: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn all() -> anyhow::Result<()> {
+    start::run()?;
+    actions::run()?;
+    events::run()?;
+    visible::run()?;
+    queries::run()
+}

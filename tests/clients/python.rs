@@ -1,0 +1,92 @@
+//! Python clients: trino and PyHive against the SQL endpoint, DuckDB and deltalake on the lake's files.
+
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use gamepipe_tests::tools::tool;
+use gamepipe_tests::{Platform, Start};
+use serde_json::Value;
+
+/// Runs one of the scripts beside this file; gives the JSON that it printed.
+fn python(script: &str, arguments: &[&str]) -> Result<Value> {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("clients/scripts")
+        .join(script);
+    let output = Command::new(tool("GAMEPIPE_TEST_PYTHON")?)
+        .arg(path)
+        .args(arguments)
+        .output()?;
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    anyhow::ensure!(
+        output.status.success(),
+        "{script}: {}\n{errors}",
+        output.status
+    );
+    serde_json::from_slice(&output.stdout)
+        .with_context(|| format!("{script} printed no JSON:\n{errors}"))
+}
+
+fn played(game: &str) -> Result<Platform> {
+    let platform = Start::game(game).up()?;
+    let status = Command::new(gamepipe_tests::tools::gamepipe()?)
+        .args([
+            "play",
+            "--game",
+            game,
+            "--requests",
+            "1500",
+            "--api",
+            platform.api()?.base(),
+            "--sql",
+            platform.sql()?.base(),
+        ])
+        .output()?;
+    let text = String::from_utf8_lossy(&status.stdout).into_owned()
+        + &String::from_utf8_lossy(&status.stderr);
+    anyhow::ensure!(status.status.success(), "{text}");
+    platform.wait_until_landed()?;
+    Ok(platform)
+}
+
+#[test]
+fn python_trino_and_pyhive_give_the_rows_of_post_sql() -> Result<()> {
+    let platform = played("arena")?;
+    let sql = platform.sql()?;
+    let port = sql.base().rsplit(':').next().unwrap_or_default().to_owned();
+    let queries = sql.get("/queries")?.json()?;
+    for query in queries.as_array().context("/queries is no list")? {
+        let text = query["sql"].as_str().context("a query without SQL")?;
+        let ours = Value::from(
+            sql.rows(text)?
+                .into_iter()
+                .map(Value::from)
+                .collect::<Vec<_>>(),
+        );
+        for client in ["trino", "pyhive"] {
+            let theirs = python("query.py", &[client, &port, text])?;
+            assert_eq!(theirs["rows"], ours, "{client}: {text}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn python_duckdb_and_deltalake_count_the_same_rows() -> Result<()> {
+    for game in ["arena", "trade"] {
+        let platform = played(game)?;
+        let sql = platform.sql()?;
+        let schema = platform.raw_schema()?;
+        for table in sql.rows(&format!("show tables from {schema}"))? {
+            let table = table[0].as_str().context("a table without a name")?;
+            let ours = sql.value(&format!("select count(*) from {schema}.\"{table}\""))?;
+            let path = platform.lake().join(table);
+            let theirs = python("count.py", &[&path.display().to_string()])?;
+            assert_eq!(
+                theirs["deltalake"], ours,
+                "{game}.{table} read by deltalake"
+            );
+            assert_eq!(theirs["duckdb"], ours, "{game}.{table} read by DuckDB");
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,114 @@
+//! Players of arena that remember what was acknowledged.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+
+use anyhow::Result;
+
+use crate::http::Client;
+use crate::random::Random;
+
+/// What the players were told.
+#[derive(Debug, Default)]
+pub struct Acknowledged {
+    /// The ids of all events of replies that arrived, refusals included.
+    pub event_ids: BTreeSet<String>,
+    /// Requests that got no reply: their outcome is open.
+    pub unanswered: usize,
+}
+
+impl Acknowledged {
+    /// Adds what another has seen.
+    pub fn merge(&mut self, other: Self) {
+        self.event_ids.extend(other.event_ids);
+        self.unanswered += other.unanswered;
+    }
+}
+
+/// A crowd of players at work.
+#[derive(Debug)]
+pub struct Crowd {
+    threads: Vec<JoinHandle<Acknowledged>>,
+    stop: std::sync::Arc<AtomicBool>,
+}
+
+/// The players of a crowd by name: few, so that they race for the same entities.
+pub const PLAYERS: [&str; 8] = ["ann", "bob", "cid", "dot", "eve", "fay", "gil", "hal"];
+
+const WEAPONS: [&str; 4] = ["knife", "sword", "grenade", "nuke"];
+
+impl Crowd {
+    /// Starts `threads` players' clients; each goes on until it is stopped or the server is gone.
+    pub fn start(api: &Client, threads: usize, random: &mut Random) -> Self {
+        let stop = std::sync::Arc::new(AtomicBool::new(false));
+        let threads = (0..threads)
+            .map(|_| {
+                let (api, stop, random) = (Client::new(api.base()), stop.clone(), random.fork());
+                thread::spawn(move || play(&api, &stop, random))
+            })
+            .collect();
+        Self { threads, stop }
+    }
+
+    /// Lets the players end after their current request, and gives what they were told.
+    pub fn finish(self) -> Acknowledged {
+        self.stop.store(true, Ordering::Relaxed);
+        let mut all = Acknowledged::default();
+        for thread in self.threads {
+            if let Ok(seen) = thread.join() {
+                all.merge(seen);
+            }
+        }
+        all
+    }
+}
+
+fn play(api: &Client, stop: &AtomicBool, mut random: Random) -> Acknowledged {
+    let mut seen = Acknowledged::default();
+    while !stop.load(Ordering::Relaxed) {
+        match request(api, &mut random) {
+            Ok(ids) => seen.event_ids.extend(ids),
+            Err(_) => {
+                seen.unanswered += 1;
+                return seen;
+            }
+        }
+    }
+    seen
+}
+
+fn request(api: &Client, random: &mut Random) -> Result<Vec<String>> {
+    let player = *random.pick(&PLAYERS);
+    let path = match random.below(10) {
+        0 => format!("/initialize?username={player}-{}", random.bits()),
+        1..=3 => format!(
+            "/purchase_weapon?username={player}&weapon={}",
+            random.pick(&WEAPONS)
+        ),
+        4..=7 => format!("/dig_for_gold?username={player}"),
+        8 => format!("/purchase_shield?username={player}"),
+        _ => format!("/attack?username={player}&enemy={}", random.pick(&PLAYERS)),
+    };
+    let reply = api.get(&path)?;
+    // Anything but an answer with events is a refusal to take the request now: nothing was acknowledged.
+    anyhow::ensure!(
+        reply.status < 500,
+        "status {}: {}",
+        reply.status,
+        reply.text()
+    );
+    Ok(reply.event_ids())
+}
+
+/// Makes the players; those that exist already are fine.
+pub fn initialize_players(api: &Client) -> Result<Acknowledged> {
+    let mut seen = Acknowledged::default();
+    for player in PLAYERS {
+        seen.event_ids.extend(
+            api.get(&format!("/initialize?username={player}"))?
+                .event_ids(),
+        );
+    }
+    Ok(seen)
+}

@@ -1,0 +1,263 @@
+//! A running `gamepipe up`.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::{Context, Result, bail};
+use tempfile::TempDir;
+
+use crate::http::Client;
+use crate::tools::gamepipe;
+use crate::wait::{PATIENCE, wait_for};
+
+/// How to start it.
+#[derive(Debug)]
+pub struct Start {
+    game: String,
+    data: Option<PathBuf>,
+    failpoints: String,
+    arguments: Vec<String>,
+}
+
+impl Start {
+    /// A reference game by name, or a definition's path.
+    pub fn game(game: &str) -> Self {
+        Self {
+            game: game.to_owned(),
+            data: None,
+            failpoints: String::new(),
+            arguments: Vec::new(),
+        }
+    }
+
+    /// In this data directory; a new one that goes away with the platform when not called.
+    pub fn data(mut self, data: &Path) -> Self {
+        self.data = Some(data.to_path_buf());
+        self
+    }
+
+    /// With failpoints armed, such as `relay.appended=kill@3`.
+    pub fn failpoints(mut self, failpoints: &str) -> Self {
+        failpoints.clone_into(&mut self.failpoints);
+        self
+    }
+
+    /// With one more argument to `up`.
+    pub fn argument(mut self, argument: &str) -> Self {
+        self.arguments.push(argument.to_owned());
+        self
+    }
+
+    /// Starts it and waits until both endpoints are ready.
+    pub fn up(self) -> Result<Platform> {
+        let platform = self.spawn()?;
+        platform.wait_until_ready()?;
+        Ok(platform)
+    }
+
+    /// Starts it and does not wait.
+    pub fn spawn(self) -> Result<Platform> {
+        let own = match &self.data {
+            Some(_) => None,
+            None => Some(TempDir::new()?),
+        };
+        let data = match (&self.data, &own) {
+            (Some(data), _) => data.clone(),
+            (None, Some(own)) => own.path().to_path_buf(),
+            (None, None) => bail!("no data directory"),
+        };
+        let mut command = Command::new(gamepipe()?);
+        command.args([
+            "up",
+            "--game",
+            &self.game,
+            "--api",
+            "127.0.0.1:0",
+            "--sql",
+            "127.0.0.1:0",
+            "--data",
+        ]);
+        command.arg(&data).args(&self.arguments);
+        command.env("GAMEPIPE_FAILPOINTS", &self.failpoints);
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().context("failed to start gamepipe")?;
+        let output = Arc::new(Mutex::new(String::new()));
+        collect(child.stdout.take(), &output);
+        collect(child.stderr.take(), &output);
+        Ok(Platform {
+            child: Mutex::new(child),
+            output,
+            data,
+            _own: own,
+        })
+    }
+}
+
+/// A running process, killed when dropped.
+#[derive(Debug)]
+pub struct Platform {
+    child: Mutex<Child>,
+    output: Arc<Mutex<String>>,
+    data: PathBuf,
+    _own: Option<TempDir>,
+}
+
+impl Platform {
+    /// The API.
+    pub fn api(&self) -> Result<Client> {
+        Ok(Client::new(&self.address("api")?))
+    }
+
+    /// The SQL endpoint.
+    pub fn sql(&self) -> Result<Client> {
+        Ok(Client::new(&self.address("sql")?))
+    }
+
+    /// Its data directory.
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+
+    /// The lake's folder.
+    pub fn lake(&self) -> PathBuf {
+        self.data.join("lake")
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child().id()
+    }
+
+    /// What it has printed so far, both streams.
+    pub fn output(&self) -> String {
+        self.output
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Waits until both endpoints answer `/readyz` with 200.
+    pub fn wait_until_ready(&self) -> Result<()> {
+        wait_for("both endpoints to be ready", PATIENCE, || {
+            if let Some(status) = self.child().try_wait()? {
+                bail!("gamepipe ended with {status}:\n{}", self.output());
+            }
+            let ready = self.api()?.get("/readyz")?.status == 200
+                && self.sql()?.get("/readyz")?.status == 200;
+            Ok(ready.then_some(()))
+        })
+        .with_context(|| self.output())
+    }
+
+    /// Waits until everything on the log has landed and can be queried.
+    pub fn wait_until_landed(&self) -> Result<()> {
+        let (api, sql) = (self.api()?, self.sql()?);
+        let schema = self.raw_schema()?;
+        wait_for("the log to be landed", PATIENCE, || {
+            let outbox_empty = api
+                .get("/metrics")?
+                .text()
+                .lines()
+                .any(|line| line.starts_with("gamepipe_outbox_depth 0"));
+            let log = api.get("/v1/log")?.json()?;
+            let landed = sql.rows(&format!("select sum(records) from {schema}.\"_epochs\""))?;
+            let partitions = log["partitions"]
+                .as_array()
+                .context("no partitions in /v1/log")?;
+            let high: u64 = partitions
+                .iter()
+                .filter_map(|partition| partition["high"].as_u64())
+                .sum();
+            let landed = landed[0][0].as_u64().unwrap_or(0);
+            Ok((outbox_empty && landed == high).then_some(()))
+        })
+    }
+
+    /// The SQL schema with every table whole.
+    pub fn raw_schema(&self) -> Result<String> {
+        let game = self.api()?.get("/v1/game")?.json()?;
+        let name = game["name"].as_str().context("no name in /v1/game")?;
+        Ok(format!("{}_raw", name.replace('-', "_")))
+    }
+
+    /// Ends it as a power cut would: SIGKILL.
+    pub fn kill(&self) -> Result<()> {
+        let mut child = self.child();
+        child.kill()?;
+        child.wait()?;
+        Ok(())
+    }
+
+    /// Asks it to end with SIGTERM, and waits.
+    pub fn stop(&self) -> Result<ExitStatus> {
+        let status = Command::new("kill")
+            .args(["-TERM", &self.pid().to_string()])
+            .status()?;
+        anyhow::ensure!(status.success(), "kill failed: {status}");
+        self.wait()
+    }
+
+    /// Waits until it has ended.
+    pub fn wait(&self) -> Result<ExitStatus> {
+        wait_for("gamepipe to end", PATIENCE, || {
+            Ok(self.child().try_wait()?)
+        })
+    }
+
+    /// True while it runs.
+    pub fn is_running(&self) -> Result<bool> {
+        Ok(self.child().try_wait()?.is_none())
+    }
+
+    fn child(&self) -> std::sync::MutexGuard<'_, Child> {
+        self.child.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The address that it printed for the API or SQL: the line with the word and an `http://` address.
+    fn address(&self, role: &str) -> Result<String> {
+        let output = self.output();
+        let line = output.lines().find(|line| {
+            let lower = line.to_lowercase();
+            lower
+                .split(|letter: char| !letter.is_alphanumeric())
+                .any(|word| word == role)
+                && lower.contains("http://")
+        });
+        let line =
+            line.with_context(|| format!("no address of the {role} printed yet:\n{output}"))?;
+        let address = line.split("http://").nth(1).unwrap_or_default();
+        let end =
+            address.find(|letter: char| letter != '.' && letter != ':' && !letter.is_ascii_digit());
+        Ok(format!(
+            "http://{}",
+            &address[..end.unwrap_or(address.len())]
+        ))
+    }
+}
+
+impl Drop for Platform {
+    fn drop(&mut self) {
+        // It may have ended already: either way nothing is left behind.
+        let _ = self.kill();
+        if std::thread::panicking() {
+            eprintln!("--- what gamepipe printed ---\n{}", self.output());
+        }
+    }
+}
+
+fn collect(stream: Option<impl Read + Send + 'static>, output: &Arc<Mutex<String>>) {
+    let Some(stream) = stream else { return };
+    let output = Arc::clone(output);
+    std::thread::spawn(move || {
+        for line in BufReader::new(stream).lines().map_while(Result::ok) {
+            let mut text = output.lock().unwrap_or_else(PoisonError::into_inner);
+            text.push_str(&line);
+            text.push('\n');
+        }
+    });
+}
