@@ -1,0 +1,2 @@
+SELECT COUNT(DISTINCT(username)) AS players
+FROM player_events

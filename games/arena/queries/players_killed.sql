@@ -1,0 +1,3 @@
+SELECT COUNT(DISTINCT(defender)) AS players_killed
+FROM successful_attack_events
+WHERE defender_killed = true

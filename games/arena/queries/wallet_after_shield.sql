@@ -1,0 +1,2 @@
+SELECT AVG(wallet_after) AS average_wallet
+FROM purchase_shield_events

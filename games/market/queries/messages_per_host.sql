@@ -1,0 +1,4 @@
+SELECT host, COUNT(*) AS messages
+FROM messages
+GROUP BY host
+ORDER BY messages DESC, host

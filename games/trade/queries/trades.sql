@@ -1,0 +1,2 @@
+SELECT count(distinct trade_id) AS trades
+FROM trades
