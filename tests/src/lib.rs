@@ -7,6 +7,7 @@
 pub mod http;
 pub mod ledger;
 pub mod load;
+pub mod model;
 pub mod platform;
 pub mod random;
 pub mod tools;
