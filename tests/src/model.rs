@@ -37,21 +37,33 @@ pub fn answer(game: &str, query: &str, events: &[Value]) -> Option<Rows> {
 /// # Errors
 /// The first line that is no JSON, with its number.
 pub fn parse_events(text: &str) -> Result<Vec<Value>, String> {
-    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-    lines.map(|(index, line)| serde_json::from_str(line).map_err(|error| format!("line {}: {error}", index + 1))).collect()
+    let lines = text
+        .lines()
+        .enumerate()
+        .filter(|(_, line)| !line.trim().is_empty());
+    lines
+        .map(|(index, line)| {
+            serde_json::from_str(line).map_err(|error| format!("line {}: {error}", index + 1))
+        })
+        .collect()
 }
 
 /// How two answers differ, or `None` when they are the same: same rows in the same order, numbers equal as numbers
 /// (`2` and `2.0`), floats to 12 digits, because the order of a sum is the engine's own.
 pub fn difference(expected: &Rows, found: &Rows) -> Option<String> {
     for (index, (one, other)) in expected.iter().zip(found).enumerate() {
-        if one.len() != other.len() || !one.iter().zip(other).all(|(left, right)| same(left, right)) {
+        if one.len() != other.len() || !one.iter().zip(other).all(|(left, right)| same(left, right))
+        {
             return Some(format!("row {index}: expected {one:?}, found {other:?}"));
         }
     }
     match expected.len().cmp(&found.len()) {
         Ordering::Equal => None,
-        _ => Some(format!("expected {} rows, found {}", expected.len(), found.len())),
+        _ => Some(format!(
+            "expected {} rows, found {}",
+            expected.len(),
+            found.len()
+        )),
     }
 }
 

@@ -8,8 +8,13 @@ use serde_json::Value;
 use super::Rows;
 
 /// The events of one of these types.
-pub(super) fn of<'a>(events: &'a [Value], types: &'a [&str]) -> impl Iterator<Item = &'a Value> + Clone {
-    events.iter().filter(move |event| types.contains(&text(event, "event_type").unwrap_or_default()))
+pub(super) fn of<'a>(
+    events: &'a [Value],
+    types: &'a [&str],
+) -> impl Iterator<Item = &'a Value> + Clone {
+    events
+        .iter()
+        .filter(move |event| types.contains(&text(event, "event_type").unwrap_or_default()))
 }
 
 /// A field that is text; `None` when it is null or absent.
@@ -39,19 +44,29 @@ pub(super) fn distinct<T: Eq + Hash + Ord>(values: impl Iterator<Item = Option<T
 
 /// The sum, or null when there is nothing to add: nulls count as nothing.
 pub(super) fn sum(values: impl Iterator<Item = Option<i64>>) -> Value {
-    values.flatten().reduce(|total, next| total + next).map_or(Value::Null, Value::from)
+    values
+        .flatten()
+        .reduce(|total, next| total + next)
+        .map_or(Value::Null, Value::from)
 }
 
 /// The average as a float, or null when there is nothing.
 pub(super) fn average(values: impl Iterator<Item = Option<i64>>) -> Value {
     let values: Vec<i64> = values.flatten().collect();
-    quotient(values.iter().map(|value| as_float(*value)).sum(), values.len())
+    quotient(
+        values.iter().map(|value| as_float(*value)).sum(),
+        values.len(),
+    )
 }
 
 /// `total / count` as a float, or null when `count` is 0.
 pub(super) fn quotient(total: f64, count: usize) -> Value {
     let count = i64::try_from(count).unwrap_or(i64::MAX);
-    if count == 0 { Value::Null } else { Value::from(total / as_float(count)) }
+    if count == 0 {
+        Value::Null
+    } else {
+        Value::from(total / as_float(count))
+    }
 }
 
 /// Exact for the numbers of these games, which stay far below 2^53.
@@ -74,8 +89,16 @@ pub(super) fn group<'a, K: Ord>(
 /// Rows of a name and a figure, the greatest figure first, then by name with a missing one last.
 pub(super) fn ranking<'a>(figures: impl IntoIterator<Item = (Option<&'a str>, i64)>) -> Rows {
     let mut ranked: Vec<(Option<&str>, i64)> = figures.into_iter().collect();
-    ranked.sort_by(|one, other| other.1.cmp(&one.1).then_with(|| name_order(one.0).cmp(&name_order(other.0))));
-    ranked.into_iter().map(|(name, figure)| vec![Value::from(name), Value::from(figure)]).collect()
+    ranked.sort_by(|one, other| {
+        other
+            .1
+            .cmp(&one.1)
+            .then_with(|| name_order(one.0).cmp(&name_order(other.0)))
+    });
+    ranked
+        .into_iter()
+        .map(|(name, figure)| vec![Value::from(name), Value::from(figure)])
+        .collect()
 }
 
 /// Names in order, a missing one after all others.
@@ -85,11 +108,19 @@ pub(super) fn name_order(name: Option<&str>) -> (bool, &str) {
 
 /// How many events each value of `field` has, the most first.
 pub(super) fn count_by<'a>(events: impl Iterator<Item = &'a Value>, field: &str) -> Rows {
-    ranking(group(events, |event| text(event, field)).into_iter().map(|(name, members)| (name, size(&members))))
+    ranking(
+        group(events, |event| text(event, field))
+            .into_iter()
+            .map(|(name, members)| (name, size(&members))),
+    )
 }
 
 /// How many different values of `counted` each value of `field` has, the most first.
-pub(super) fn distinct_by<'a>(events: impl Iterator<Item = &'a Value>, field: &str, counted: &str) -> Rows {
+pub(super) fn distinct_by<'a>(
+    events: impl Iterator<Item = &'a Value>,
+    field: &str,
+    counted: &str,
+) -> Rows {
     let groups = group(events, |event| text(event, field));
     ranking(groups.into_iter().map(|(name, members)| {
         let different = distinct(members.iter().map(|event| text(event, counted)));
@@ -110,5 +141,9 @@ pub(super) fn top(mut rows: Rows, count: usize) -> Rows {
 
 /// An event's time as SQL prints it: `2026-01-02 03:04:05.000006`.
 pub(super) fn sql_time(event: &Value) -> Option<String> {
-    Some(text(event, "event_time")?.trim_end_matches('Z').replacen('T', " ", 1))
+    Some(
+        text(event, "event_time")?
+            .trim_end_matches('Z')
+            .replacen('T', " ", 1),
+    )
 }

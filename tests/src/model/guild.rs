@@ -5,7 +5,12 @@ use serde_json::Value;
 use super::Rows;
 use super::events::{distinct, group, of, size, text};
 
-const ALL: [&str; 4] = ["purchase_sword", "join_guild", "slay_dragon", "catch_butterfly"];
+const ALL: [&str; 4] = [
+    "purchase_sword",
+    "join_guild",
+    "slay_dragon",
+    "catch_butterfly",
+];
 
 /// The answer to a named query of guild.
 pub fn answer(query: &str, events: &[Value]) -> Option<Rows> {
@@ -29,7 +34,10 @@ pub fn answer(query: &str, events: &[Value]) -> Option<Rows> {
 fn per_user(events: &[Value], kind: &str) -> Value {
     let kinds = [kind];
     let done = of(events, &kinds);
-    quotient(done.clone().count(), distinct(done.map(|event| text(event, "Host"))))
+    quotient(
+        done.clone().count(),
+        distinct(done.map(|event| text(event, "Host"))),
+    )
 }
 
 fn quotient(total: usize, count: usize) -> Value {

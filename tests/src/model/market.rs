@@ -3,7 +3,10 @@
 use serde_json::Value;
 
 use super::Rows;
-use super::events::{average, count_by, distinct, distinct_by, group, integer, name_order, of, ranking, size, sql_time, sum, text};
+use super::events::{
+    average, count_by, distinct, distinct_by, group, integer, name_order, of, ranking, size,
+    sql_time, sum, text,
+};
 
 const PURCHASES: [&str; 2] = ["purchase_sword", "purchase_knife"];
 const TRANSACTIONS: [&str; 3] = ["purchase_sword", "purchase_knife", "add_money"];
@@ -20,7 +23,10 @@ pub fn answer(query: &str, events: &[Value]) -> Option<Rows> {
         "members_per_guild" => distinct_by(of(events, &["join_guild"]), "guild_name", "Host"),
         "members_and_cancellations" => {
             let hosts = |kind| distinct(of(events, &[kind]).map(|event| text(event, "Host")));
-            vec![vec![Value::from(hosts("join_guild")), Value::from(hosts("cancel_membership"))]]
+            vec![vec![
+                Value::from(hosts("join_guild")),
+                Value::from(hosts("cancel_membership")),
+            ]]
         }
         "cancellations_per_reason" => count_by(of(events, &["cancel_membership"]), "cancel_reason"),
         "messages" => messages(events),
@@ -30,14 +36,23 @@ pub fn answer(query: &str, events: &[Value]) -> Option<Rows> {
 }
 
 fn total(moves: &[&Value]) -> i64 {
-    moves.iter().filter_map(|event| integer(event, "amount")).sum()
+    moves
+        .iter()
+        .filter_map(|event| integer(event, "amount"))
+        .sum()
 }
 
 /// Kind, how many, money spent: by kind.
 fn purchases_per_kind(events: &[Value]) -> Rows {
     group(of(events, &PURCHASES), |event| text(event, "event_type"))
         .into_iter()
-        .map(|(kind, bought)| vec![Value::from(kind), Value::from(size(&bought)), Value::from(-total(&bought))])
+        .map(|(kind, bought)| {
+            vec![
+                Value::from(kind),
+                Value::from(size(&bought)),
+                Value::from(-total(&bought)),
+            ]
+        })
         .collect()
 }
 
@@ -46,14 +61,24 @@ fn money_added_per_host(events: &[Value]) -> Rows {
     let hosts = group(of(events, &["add_money"]), |event| text(event, "Host"));
     let mut ranked: Vec<(Option<&str>, Vec<&Value>)> = hosts.into_iter().collect();
     ranked.sort_by(|one, other| {
-        total(&other.1).cmp(&total(&one.1)).then_with(|| name_order(one.0).cmp(&name_order(other.0)))
+        total(&other.1)
+            .cmp(&total(&one.1))
+            .then_with(|| name_order(one.0).cmp(&name_order(other.0)))
     });
-    let amounts = |added: &[&Value]| added.iter().map(|event| integer(event, "amount")).collect::<Vec<_>>();
+    let amounts = |added: &[&Value]| {
+        added
+            .iter()
+            .map(|event| integer(event, "amount"))
+            .collect::<Vec<_>>()
+    };
     ranked
         .into_iter()
         .map(|(host, added)| {
             let amounts = amounts(&added);
-            let (sum, average) = (sum(amounts.iter().copied()), average(amounts.iter().copied()));
+            let (sum, average) = (
+                sum(amounts.iter().copied()),
+                average(amounts.iter().copied()),
+            );
             vec![Value::from(host), sum, average, Value::from(size(&added))]
         })
         .collect()
@@ -63,8 +88,15 @@ fn money_added_per_host(events: &[Value]) -> Rows {
 fn messages(events: &[Value]) -> Rows {
     let mut posted: Vec<&Value> = of(events, &["mensaje"]).collect();
     posted.sort_by(|one, other| {
-        let order = |event| (name_order(text(event, "Host")), name_order(text(event, "message_post")));
-        sql_time(other).cmp(&sql_time(one)).then_with(|| order(one).cmp(&order(other)))
+        let order = |event| {
+            (
+                name_order(text(event, "Host")),
+                name_order(text(event, "message_post")),
+            )
+        };
+        sql_time(other)
+            .cmp(&sql_time(one))
+            .then_with(|| order(one).cmp(&order(other)))
     });
     posted
         .into_iter()

@@ -23,7 +23,11 @@ fn check(game: &str, query: &str, expected: Value) {
 #[test]
 fn arena_is_answered_as_by_hand() {
     check("arena", "players", json!([[3]]));
-    check("arena", "purchases_per_weapon", json!([["knife", 2], ["bazooka", 1], ["gun", 1]]));
+    check(
+        "arena",
+        "purchases_per_weapon",
+        json!([["knife", 2], ["bazooka", 1], ["gun", 1]]),
+    );
     check("arena", "wallet_after_shield", json!([[115.0 / 3.0]]));
     check("arena", "repeat_shield_buyers", json!([["ann", 2]]));
     check("arena", "gold_found", json!([[20, 0, 35.0 / 3.0]]));
@@ -31,20 +35,56 @@ fn arena_is_answered_as_by_hand() {
     check("arena", "weapon_that_kills_most", json!([["gun", 1]]));
     check("arena", "players_killed", json!([[2]]));
     check("arena", "shielded_defenders", json!([[2]]));
-    check("arena", "hit_rate_per_weapon", json!([["gun", 100, 3], ["knife", 66, 3], ["bazooka", 0, 2]]));
+    check(
+        "arena",
+        "hit_rate_per_weapon",
+        json!([["gun", 100, 3], ["knife", 66, 3], ["bazooka", 0, 2]]),
+    );
 }
 
 #[test]
 fn quest_is_answered_as_by_hand() {
-    check("quest", "purchased_per_event_type", json!([["purchase_potion", 6], ["purchase_sword", 3], ["purchase_shield", 1]]));
-    check("quest", "members_per_guild", json!([["Tinkers", 2], ["Wanderers", 2], ["Night Watch", 1]]));
+    check(
+        "quest",
+        "purchased_per_event_type",
+        json!([
+            ["purchase_potion", 6],
+            ["purchase_sword", 3],
+            ["purchase_shield", 1]
+        ]),
+    );
+    check(
+        "quest",
+        "members_per_guild",
+        json!([["Tinkers", 2], ["Wanderers", 2], ["Night Watch", 1]]),
+    );
     check("quest", "highest_players", json!([["u2", 5], ["u1", 3]]));
-    check("quest", "most_enemies_defeated", json!([["u4", 2], ["u1", 1]]));
+    check(
+        "quest",
+        "most_enemies_defeated",
+        json!([["u4", 2], ["u1", 1]]),
+    );
     check("quest", "most_potions_taken", json!([["u3", 2], ["u1", 1]]));
-    check("quest", "most_treasures_found", json!([["u2", 2], ["u1", 1]]));
+    check(
+        "quest",
+        "most_treasures_found",
+        json!([["u2", 2], ["u1", 1]]),
+    );
     check("quest", "players_attacked", json!([[2]]));
-    check("quest", "player_totals", json!([["u2", 5, 200, 175, 100], ["u1", 3, 300, 225, 120], ["u3", 0, 0, 0, 75]]));
-    check("quest", "purchases_per_player", json!([["u1", 1, 1, 1], ["u2", 2, 0, 5]]));
+    check(
+        "quest",
+        "player_totals",
+        json!([
+            ["u2", 5, 200, 175, 100],
+            ["u1", 3, 300, 225, 120],
+            ["u3", 0, 0, 0, 75]
+        ]),
+    );
+    check(
+        "quest",
+        "purchases_per_player",
+        json!([["u1", 1, 1, 1], ["u2", 2, 0, 5]]),
+    );
 }
 
 #[test]
@@ -56,20 +96,49 @@ fn guild_is_answered_as_by_hand() {
     check(
         "guild",
         "events_per_table",
-        json!([["catch_butterfly", 5], ["join_guild", 3], ["purchase_sword", 1], ["slay_dragon", 3]]),
+        json!([
+            ["catch_butterfly", 5],
+            ["join_guild", 3],
+            ["purchase_sword", 1],
+            ["slay_dragon", 3]
+        ]),
     );
 }
 
 #[test]
 fn market_is_answered_as_by_hand() {
     let host = |number: u32| format!("user{number}.market.example");
-    check("market", "purchases_per_kind", json!([["purchase_knife", 1, 10], ["purchase_sword", 2, 20]]));
-    check("market", "money_added_per_host", json!([[host(3), 20, 20.0, 1], [host(1), 15, 7.5, 2]]));
-    check("market", "balance_per_host", json!([[host(3), 20], [host(1), -5], [host(2), -10]]));
-    check("market", "members_per_guild", json!([["smiths", 2], ["fools", 1], [null, 1]]));
+    check(
+        "market",
+        "purchases_per_kind",
+        json!([["purchase_knife", 1, 10], ["purchase_sword", 2, 20]]),
+    );
+    check(
+        "market",
+        "money_added_per_host",
+        json!([[host(3), 20, 20.0, 1], [host(1), 15, 7.5, 2]]),
+    );
+    check(
+        "market",
+        "balance_per_host",
+        json!([[host(3), 20], [host(1), -5], [host(2), -10]]),
+    );
+    check(
+        "market",
+        "members_per_guild",
+        json!([["smiths", 2], ["fools", 1], [null, 1]]),
+    );
     check("market", "members_and_cancellations", json!([[3, 2]]));
-    check("market", "cancellations_per_reason", json!([["too dull", 2], [null, 1]]));
-    check("market", "messages_per_host", json!([[host(1), 3], [host(2), 1]]));
+    check(
+        "market",
+        "cancellations_per_reason",
+        json!([["too dull", 2], [null, 1]]),
+    );
+    check(
+        "market",
+        "messages_per_host",
+        json!([[host(1), 3], [host(2), 1]]),
+    );
     check(
         "market",
         "messages",
@@ -85,12 +154,32 @@ fn market_is_answered_as_by_hand() {
 #[test]
 fn trade_is_answered_as_by_hand() {
     check("trade", "trades", json!([[5]]));
-    check("trade", "most_traded_items", json!([["potion", 2, 2], ["dagger", 1, 1], ["long sword", 1, 1]]));
-    check("trade", "most_diverse_inventory", json!([["s1", 0, "ann", 2]]));
-    check("trade", "most_valuable_inventory", json!([["s5", 0, "ann", 50]]));
+    check(
+        "trade",
+        "most_traded_items",
+        json!([["potion", 2, 2], ["dagger", 1, 1], ["long sword", 1, 1]]),
+    );
+    check(
+        "trade",
+        "most_diverse_inventory",
+        json!([["s1", 0, "ann", 2]]),
+    );
+    check(
+        "trade",
+        "most_valuable_inventory",
+        json!([["s5", 0, "ann", 50]]),
+    );
     check("trade", "gold_traded", json!([[27]]));
-    check("trade", "refused_trades", json!([["player_2_claim_differs", 2], ["player_1_lacks_gold", 1]]));
-    check("trade", "players_per_class", json!([["mage", 2], ["monk", 1], ["thief", 1]]));
+    check(
+        "trade",
+        "refused_trades",
+        json!([["player_2_claim_differs", 2], ["player_1_lacks_gold", 1]]),
+    );
+    check(
+        "trade",
+        "players_per_class",
+        json!([["mage", 2], ["monk", 1], ["thief", 1]]),
+    );
 }
 
 #[test]
@@ -98,7 +187,10 @@ fn wealth_is_the_sum_of_the_latest_states() {
     let events = parse_events(include_str!("../../fixtures/trade.ndjson")).unwrap();
     let (gold, held) = trade::wealth(&events);
     assert_eq!(gold, 80 + 100 + 80);
-    assert_eq!(held.into_iter().collect::<Vec<_>>(), [(1, 5), (2, 1), (6, 1)]);
+    assert_eq!(
+        held.into_iter().collect::<Vec<_>>(),
+        [(1, 5), (2, 1), (6, 1)]
+    );
     let (at_first, _) = trade::wealth(&events[..4]);
     assert_eq!(at_first, gold, "no trade makes or destroys gold");
 }
@@ -107,7 +199,10 @@ fn wealth_is_the_sum_of_the_latest_states() {
 fn nothing_has_happened_gives_nulls_zeros_or_no_rows() {
     let of_nothing = |game, query| answer(game, query, &[]).expect("the model knows the query");
     assert_eq!(of_nothing("arena", "players"), [[json!(0)]]);
-    assert_eq!(of_nothing("arena", "gold_found"), [[json!(null), json!(null), json!(null)]]);
+    assert_eq!(
+        of_nothing("arena", "gold_found"),
+        [[json!(null), json!(null), json!(null)]]
+    );
     assert_eq!(of_nothing("guild", "average_slays"), [[json!(null)]]);
     assert_eq!(of_nothing("trade", "gold_traded"), [[json!(null)]]);
     assert!(of_nothing("trade", "most_diverse_inventory").is_empty());
@@ -118,8 +213,16 @@ fn nothing_has_happened_gives_nulls_zeros_or_no_rows() {
 #[test]
 fn a_difference_is_found() {
     let one = vec![vec![json!("ann"), json!(2)]];
-    assert_eq!(difference(&one, &vec![vec![json!("ann"), json!(2.0)]]), None);
-    for other in [vec![], vec![vec![json!("ann"), json!(3)]], vec![vec![json!("ben"), json!(2)]], vec![vec![json!("ann")]]] {
+    assert_eq!(
+        difference(&one, &vec![vec![json!("ann"), json!(2.0)]]),
+        None
+    );
+    for other in [
+        vec![],
+        vec![vec![json!("ann"), json!(3)]],
+        vec![vec![json!("ben"), json!(2)]],
+        vec![vec![json!("ann")]],
+    ] {
         assert!(difference(&one, &other).is_some(), "{other:?}");
     }
 }
