@@ -1,4 +1,4 @@
-//! Races for one wallet (OV-1) and for one idempotency key (ID-1).
+//! Races for one wallet.
 
 use std::thread;
 

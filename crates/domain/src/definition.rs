@@ -3,9 +3,19 @@
 //! `load` turns text into a [`Game`] or a list of [`problem::Problem`]s, each with file, line, path and what was
 //! expected. A definition that loads can't fail at run time for a reason that could have been found at load.
 
+mod check;
 pub mod document;
 pub mod game;
+mod load;
+mod params;
 pub mod problem;
+pub mod schema;
+mod shape;
 pub mod system;
+pub mod value;
+mod yaml;
+
+pub(crate) mod canonical;
+pub(crate) mod suggest;
 
 pub use game::Game;

@@ -27,6 +27,8 @@ pub mod field {
     pub const ACCEPT: &str = "Accept";
     /// The decision's origin: [`super::Origin`].
     pub const ORIGIN: &str = "_origin";
+    /// What no property may be called, whatever the letter case.
+    pub const ENVELOPE: [&str; 6] = [EVENT_ID, EVENT_TYPE, EVENT_TIME, HOST, USER_AGENT, ACCEPT];
 }
 
 /// An immutable fact.

@@ -32,6 +32,15 @@ pub struct GameDocument {
 pub struct Metadata {
     /// Lower-case letters, digits and `-`, at most 40 characters; it names the SQL schema too (with `_` for `-`).
     pub name: String,
+    /// The Kubernetes namespace; says nothing elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+    /// Kubernetes labels; say nothing elsewhere.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// Kubernetes annotations; say nothing elsewhere.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: BTreeMap<String, String>,
 }
 
 /// A game: its rules, events, tables and questions.
@@ -108,6 +117,23 @@ pub enum ValueKind {
     Object,
     /// Items and how many of each (never negative, zero is dropped), with an optional capacity in units.
     Bag,
+}
+
+impl ValueKind {
+    /// Its name in a definition.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Integer => "integer",
+            Self::Number => "number",
+            Self::String => "string",
+            Self::Boolean => "boolean",
+            Self::Timestamp => "timestamp",
+            Self::List => "list",
+            Self::Map => "map",
+            Self::Object => "object",
+            Self::Bag => "bag",
+        }
+    }
 }
 
 /// The type and bounds of a value: a parameter, a state field or an event property.
@@ -362,13 +388,14 @@ pub struct TableSpec {
 pub struct ColumnSpec {
     /// Lower-cased in the lake, hyphens kept; names that begin with `_` are reserved.
     pub name: String,
-    /// `string` when absent: integer, number, string, boolean, timestamp; list, map, object and bag land as JSON text.
-    #[serde(rename = "type", default)]
-    pub kind: ValueKind,
+    /// The type of what it shows when absent: integer, number, string, boolean, timestamp; list, map, object and bag land as
+    /// JSON text. A number column takes integers too; nothing else is converted.
+    #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<ValueKind>,
     /// Where the value comes from: a data property, `<rows>.<field>` of the item, or one of the envelope's:
     /// `event_id`, `event_type`, `event_time`, `host`, `user_agent`, `accept`, `raw_event`.
-    /// When absent: the property of that name; else for `timestamp` and `event_ts` the event's time, for `host`, `accept`,
-    /// `user-agent`, `user_agent`, `event_type`, `event_id` and `raw_event` the envelope's.
+    /// When absent: the property of that name; else for `timestamp`, `event_ts` and `event_time` the event's time, for `host`,
+    /// `accept`, `user-agent`, `user_agent`, `event_type`, `event_id` and `raw_event` the envelope's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
     /// What it means.

@@ -1,9 +1,15 @@
 //! A checked, compiled definition: what every other part of gamepipe works with.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::document::{ChartSpec, EntitySpec, GameDocument, SimulationSpec, ValueSpec};
+use serde_json::json;
+
+use super::document::{
+    ActionSpec, ChartSpec, EntitySpec, EventOrigin, EventSpec, GameDocument, GameSpec, ReportSpec,
+    SimulationSpec, ValueSpec,
+};
 use super::problem::Problems;
+use super::{canonical, params};
 use crate::JsonMap;
 use crate::entity::EntityId;
 use crate::request::RequestContext;
@@ -27,8 +33,29 @@ impl Game {
         text: &str,
         read_file: &dyn Fn(&str) -> Result<String, String>,
     ) -> Result<Self, Problems> {
-        let _ = (file, text, read_file);
-        unimplemented!("definition loader")
+        super::load::load(file, text, read_file)
+    }
+
+    pub(super) fn new(
+        document: GameDocument,
+        tables: Vec<Table>,
+        actions: BTreeMap<String, Action>,
+    ) -> Self {
+        let events = document
+            .spec
+            .events
+            .iter()
+            .map(|(name, spec)| (name.clone(), EventType::new(name, spec)))
+            .collect();
+        let queries = queries_in_reading_order(&document.spec);
+        Self {
+            version: version_of(&document),
+            document,
+            actions,
+            events,
+            tables,
+            queries,
+        }
     }
 
     /// The game's name: lower-case letters, digits and `-`.
@@ -94,44 +121,103 @@ impl Game {
         &self.queries
     }
 
+    /// The named groups of queries.
+    pub fn reports(&self) -> &BTreeMap<String, ReportSpec> {
+        &self.document.spec.reports
+    }
+
     /// How `gamepipe play` behaves, if the definition says.
     pub fn simulation(&self) -> Option<&SimulationSpec> {
         self.document.spec.simulation.as_ref()
     }
 }
 
+/// 12 hexadecimal digits of the SHA-256 of the game's name and spec: enough that no two versions of a game meet.
+const VERSION_DIGITS: usize = 12;
+
+fn version_of(document: &GameDocument) -> String {
+    // A document is made of texts, numbers, lists and maps with text keys: there is nothing that JSON can't say.
+    let spec = serde_json::to_value(&document.spec).unwrap_or_default();
+    let mut hash = canonical::sha256_hex(&json!({"name": document.metadata.name, "spec": spec}));
+    hash.truncate(VERSION_DIGITS);
+    hash
+}
+
+fn queries_in_reading_order(spec: &GameSpec) -> Vec<Query> {
+    let reported = spec.reports.values().flat_map(|report| &report.queries);
+    let mut seen = BTreeSet::new();
+    reported
+        .chain(spec.queries.keys())
+        .filter(|name| seen.insert(name.as_str()))
+        .filter_map(|name| {
+            let query = spec.queries.get(name)?;
+            let sql = super::check::one_statement(query.sql.as_deref()?).ok()?;
+            Some(Query {
+                name: name.clone(),
+                title: query.title.clone(),
+                sql: sql.to_owned(),
+                chart: query.chart.clone(),
+            })
+        })
+        .collect()
+}
+
 /// An action, compiled.
 #[derive(Debug)]
 pub struct Action {
-    name: String,
-    // The rules' compiled parts join here.
+    pub(super) name: String,
+    pub(super) description: Option<String>,
+    pub(super) params: BTreeMap<String, ValueSpec>,
+    pub(super) routes: Vec<Route>,
 }
 
 impl Action {
+    pub(super) fn new(name: &str, spec: &ActionSpec) -> Self {
+        let routes = spec
+            .routes
+            .iter()
+            .map(|route| Route {
+                method: route.method.clone(),
+                path: route.path.clone(),
+            })
+            .collect();
+        Self {
+            name: name.to_owned(),
+            description: spec.description.clone(),
+            params: spec.params.clone(),
+            routes,
+        }
+    }
+
     /// Its name.
     pub fn name(&self) -> &str {
         &self.name
     }
 
+    /// What it does, for people.
+    pub fn description(&self) -> Option<&str> {
+        self.description.as_deref()
+    }
+
     /// What it takes: parameter name to type and bounds.
     pub fn params(&self) -> &BTreeMap<String, ValueSpec> {
-        unimplemented!()
+        &self.params
     }
 
     /// The game's own routes for it.
     pub fn routes(&self) -> &[Route] {
-        unimplemented!()
+        &self.routes
     }
 
     /// The counters (entities of type [`crate::entity::COUNTER_TYPE`]) that must be in the snapshot before
     /// [`crate::rules::entities`] is called; empty when the action draws no ids.
     pub fn counters(&self) -> &[EntityId] {
-        unimplemented!()
+        unimplemented!("the rules' compiler")
     }
 
     /// Checks and converts what a request brought: `text` pairs from a query string or form (converted by declared type),
     /// `json` from a JSON body (types must match; it wins over `text`). Defaults are filled in, absent nullable parameters are null.
-    /// With `strict`, unknown names are an error; else they are ignored.
+    /// With `strict`, unknown names are an error; else they are ignored. A text parameter that is given twice is an error.
     /// Conditions of `validate` are checked too, over `context`.
     pub fn parse_params(
         &self,
@@ -140,8 +226,8 @@ impl Action {
         context: &RequestContext,
         strict: bool,
     ) -> Result<Params, ParamProblem> {
-        let _ = (text, json, context, strict);
-        unimplemented!()
+        let _ = context;
+        params::parse(&self.params, text, json, strict)
     }
 }
 
@@ -163,13 +249,20 @@ impl Params {
     pub fn values(&self) -> &JsonMap {
         &self.0
     }
+
+    /// SHA-256 of the canonical JSON of the values, in hexadecimal: equal for equal parameters, however they were sent.
+    /// Persisted with idempotency keys.
+    pub fn fingerprint(&self) -> String {
+        canonical::sha256_hex(&serde_json::Value::Object(self.0.clone()))
+    }
 }
 
 /// Why parameters can't be taken: HTTP 400, not recorded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{detail}")]
 pub struct ParamProblem {
-    /// `missing_parameter`, `wrong_type`, `out_of_bounds`, `unknown_parameter`, or a `validate` rule's code.
+    /// `missing_parameter`, `wrong_type`, `out_of_bounds`, `unknown_parameter`, `duplicate_parameter`, `too_deep`, or a
+    /// `validate` rule's code.
     pub code: String,
     /// Which one, what was expected and what came.
     pub detail: String,
@@ -190,6 +283,18 @@ pub struct EventType {
     pub key: Option<String>,
     /// Its data fields.
     pub properties: BTreeMap<String, ValueSpec>,
+}
+
+impl EventType {
+    fn new(name: &str, spec: &EventSpec) -> Self {
+        Self {
+            name: name.to_owned(),
+            description: spec.description.clone(),
+            from_client: spec.from.contains(&EventOrigin::Client),
+            key: spec.key.clone(),
+            properties: spec.properties.clone(),
+        }
+    }
 }
 
 /// A table of the lake, compiled.

@@ -11,7 +11,7 @@ pub struct Problem {
     pub line: usize,
     /// Column from 1; 0 when the text has no such place.
     pub column: usize,
-    /// The path in the document, such as `spec.actions.attack.cases[0].when`.
+    /// The path in the document, such as `spec.actions.attack.cases[0].when`; empty for the whole document.
     pub path: String,
     /// What is wrong, what was expected and, where it can be guessed, what was meant.
     pub message: String,
@@ -19,11 +19,11 @@ pub struct Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            out,
-            "{}:{}:{}: {}: {}",
-            self.file, self.line, self.column, self.path, self.message
-        )
+        write!(out, "{}:{}:{}: ", self.file, self.line, self.column)?;
+        if !self.path.is_empty() {
+            write!(out, "{}: ", self.path)?;
+        }
+        out.write_str(&self.message)
     }
 }
 
@@ -57,6 +57,18 @@ pub struct PathProblem {
 impl PathProblem {
     /// A problem at `path`.
     pub fn new(path: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { path: path.into(), message: message.into() }
+        Self {
+            path: path.into(),
+            message: message.into(),
+        }
+    }
+}
+
+/// The path of the field `name` of what is at `path`.
+pub(crate) fn join(path: &str, name: &str) -> String {
+    if path.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{path}.{name}")
     }
 }

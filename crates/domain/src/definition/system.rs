@@ -24,7 +24,9 @@ pub fn rejected_actions() -> Table {
     };
     Table {
         name: REJECTED_ACTIONS.to_owned(),
-        description: Some("Actions that a rule refused, or that named an unknown or taken entity.".to_owned()),
+        description: Some(
+            "Actions that a rule refused, or that named an unknown or taken entity.".to_owned(),
+        ),
         events: vec![ACTION_REJECTED.to_owned()],
         rows: None,
         columns: vec![

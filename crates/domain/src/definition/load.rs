@@ -1,0 +1,90 @@
+//! From text to a game, in stages: tree, shape, document, checks, rules. Each stage reports all that it finds.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use serde_json::Value;
+
+use super::check::{self, Report};
+use super::document::GameDocument;
+use super::game::{Action, Game};
+use super::problem::{PathProblem, Problem, Problems};
+use super::shape::check_shape;
+use super::yaml::{self, Node, PlacedProblem};
+
+/// More problems than this are not read by anyone; the rest shows when these are solved.
+const MAX_PROBLEMS: usize = 100;
+
+static SCHEMA: LazyLock<Value> = LazyLock::new(super::schema::json_schema);
+
+/// Reads, checks and compiles a definition.
+pub(super) fn load(
+    file: &str,
+    text: &str,
+    read_file: &dyn Fn(&str) -> Result<String, String>,
+) -> Result<Game, Problems> {
+    let tree = yaml::parse(text).map_err(|found| problems(file, found))?;
+    let misshapen = check_shape(&SCHEMA, &tree);
+    if !misshapen.is_empty() {
+        return Err(problems(file, misshapen));
+    }
+    let mut document = deserialize(&tree).map_err(|found| problems(file, vec![found]))?;
+    let mut report = Report::default();
+    check::check_document(&document, &mut report);
+    check::inline_files(&mut document, read_file, &mut report);
+    let tables = check::check_tables(&document, &mut report);
+    let actions = compile_actions(&document);
+    if report.problems.is_empty() {
+        return Ok(Game::new(document, tables, actions));
+    }
+    Err(problems(file, place(&tree, report.problems)))
+}
+
+fn compile_actions(document: &GameDocument) -> BTreeMap<String, Action> {
+    document
+        .spec
+        .actions
+        .iter()
+        .map(|(name, spec)| (name.clone(), Action::new(name, spec)))
+        .collect()
+}
+
+/// The shape is right by now, so an error here is one that JSON Schema can't express.
+fn deserialize(tree: &Node) -> Result<GameDocument, PlacedProblem> {
+    serde_path_to_error::deserialize(tree.to_json()).map_err(|error| {
+        let path = error.path().to_string();
+        PlacedProblem {
+            place: tree.place_of(&path),
+            path,
+            message: error.inner().to_string(),
+        }
+    })
+}
+
+fn place(tree: &Node, found: Vec<PathProblem>) -> Vec<PlacedProblem> {
+    found
+        .into_iter()
+        .map(|problem| PlacedProblem {
+            place: tree.place_of(&problem.path),
+            path: problem.path,
+            message: problem.message,
+        })
+        .collect()
+}
+
+fn problems(file: &str, mut found: Vec<PlacedProblem>) -> Problems {
+    found.sort_by_key(|problem| problem.place);
+    found.truncate(MAX_PROBLEMS);
+    Problems(
+        found
+            .into_iter()
+            .map(|problem| Problem {
+                file: file.to_owned(),
+                line: problem.place.line,
+                column: problem.place.column,
+                path: problem.path,
+                message: problem.message,
+            })
+            .collect(),
+    )
+}
