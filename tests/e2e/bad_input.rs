@@ -1,4 +1,4 @@
-//! Bad input gets a clear error, has no effect, and the service lives on.
+//! Bad input gets a clear error, has no effect, and the service lives on (LI-1, RO-1).
 
 use anyhow::Result;
 use gamepipe_tests::Start;

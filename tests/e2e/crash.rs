@@ -1,4 +1,4 @@
-//! Kill it anywhere: nothing acknowledged is lost, nothing lands twice, nothing is invented.
+//! Kill it anywhere: nothing acknowledged is lost, nothing lands twice, nothing is invented (AT-1, EO-1).
 
 use std::path::Path;
 use std::thread;

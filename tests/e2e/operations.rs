@@ -1,4 +1,4 @@
-//! Starting, stopping and what can go wrong on the machine.
+//! Starting, stopping (DR-1) and what can go wrong on the machine.
 
 use std::process::Command;
 

@@ -1,4 +1,4 @@
-//! Races for one wallet.
+//! Races for one wallet (OV-1) and for one idempotency key (ID-1).
 
 use std::thread;
 

@@ -1,4 +1,4 @@
-//! `/v1/events`: a result per event, and a row for each.
+//! `/v1/events`: a result per event, and a row for each, bad ones included (ND-1).
 
 use anyhow::Result;
 use gamepipe_tests::Start;

@@ -31,6 +31,7 @@ pub(crate) fn run() -> Result<()> {
     findings.extend(sources(&files));
     findings.extend(texts(&files));
     findings.extend(architecture());
+    findings.extend(invariants(&files));
     show_longest(&files);
     if !findings.is_empty() {
         bail!("{} findings:\n{}", findings.len(), findings.join("\n"));
@@ -161,6 +162,29 @@ fn architecture() -> Vec<String> {
         }
     }
     findings
+}
+
+/// Every invariant of the registry is cited by a test.
+fn invariants(files: &[PathBuf]) -> Vec<String> {
+    let registry = Path::new("crates/domain/src/invariants.rs");
+    let tests: Vec<String> = files
+        .iter()
+        .filter(|path| path.as_path() != registry)
+        .map(|path| read(path))
+        .filter(|text| text.contains("#[test]") || text.contains("#[tokio::test]"))
+        .collect();
+    read(registry)
+        .lines()
+        .filter_map(|line| {
+            line.trim()
+                .strip_prefix("(\"")?
+                .split('"')
+                .next()
+                .map(str::to_owned)
+        })
+        .filter(|name| !tests.iter().any(|text| text.contains(name.as_str())))
+        .map(|name| format!("{}: no test cites {name}", registry.display()))
+        .collect()
 }
 
 fn show_longest(files: &[PathBuf]) {

@@ -9,6 +9,7 @@
 pub mod definition;
 pub mod entity;
 pub mod event;
+pub mod invariants;
 pub mod request;
 pub mod rules;
 pub mod time;

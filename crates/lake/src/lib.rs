@@ -1,8 +1,30 @@
 //! The lake: Delta tables made from a game's definition. Landing writes them, queries pin and read them.
 //!
-//! Write side: [`schema`] (definition -> Arrow), `writer` (rows -> Parquet), `commit` (Delta, one txn per partition),
-//! [`epoch`] (the audit trail), `maintenance`. Read side: `snapshot` (pinned versions), `provider` (DataFusion tables).
-//! May import: domain. Owns deltalake.
+//! Write side, in the order in which rows pass: [`schema`] (definition -> Arrow), [`lake`] (tables made and grown),
+//! `writer` and `stats` (rows -> Parquet), [`commit`] (one txn per partition, `_epochs` last) over `table_log`, `entry`
+//! and `storage`, [`epoch`] (the audit trail), `maintenance`, [`audit`]. Read side: `snapshot` (pinned versions),
+//! `provider` (DataFusion tables).
+//! May import: domain, config, service's clock and failpoints. Owns deltalake.
+
+pub mod schema;
+
+pub mod lake;
+
+mod writer;
+
+mod stats;
+
+pub mod commit;
+
+mod table_log;
+
+mod entry;
+
+mod storage;
 
 pub mod epoch;
-pub mod schema;
+
+mod error;
+
+pub use error::LakeError;
+pub use lake::{Lake, LakeTable};

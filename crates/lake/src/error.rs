@@ -1,0 +1,154 @@
+//! Why the lake could not do what was asked.
+
+use std::io;
+
+use gamepipe_service::failpoint::FailpointError;
+
+/// Errors of the lake's write side and its audit.
+#[derive(Debug, thiserror::Error)]
+pub enum LakeError {
+    /// A file of the lake can't be read or written.
+    #[error("can't {action} {path} of the lake: {source}")]
+    Storage {
+        /// What was tried: `read`, `write`, `list` or `remove`.
+        action: &'static str,
+        /// Which file, relative to the lake.
+        path: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// The lake's directory can't be used.
+    #[error("{path} can't be the lake: {detail}")]
+    Path {
+        /// The directory.
+        path: String,
+        /// Why.
+        detail: String,
+    },
+    /// A table's log can't be understood.
+    #[error("table {table}: {detail}")]
+    Corrupt {
+        /// The table.
+        table: String,
+        /// What is wrong, and where.
+        detail: String,
+    },
+    /// A table's log can't be read as Delta.
+    #[error("table {table}: {source}")]
+    Delta {
+        /// The table.
+        table: String,
+        /// Why.
+        source: Box<deltalake::DeltaTableError>,
+    },
+    /// Rows can't be put into Parquet, or read back.
+    #[error("table {table}: {detail}")]
+    Encoding {
+        /// The table.
+        table: String,
+        /// Why.
+        detail: String,
+    },
+    /// The definition gives a column another type than its table has.
+    #[error(
+        "table {table}: column {column} is {have} in the lake and {want} in the definition; a column's type can't change: give the new one another name, or move the table's directory away"
+    )]
+    IncompatibleType {
+        /// The table.
+        table: String,
+        /// The column.
+        column: String,
+        /// Its Delta type in the lake.
+        have: String,
+        /// Its Delta type by the definition.
+        want: String,
+    },
+    /// Somebody else has landed rows that this writer was about to land.
+    #[error(
+        "table {table}: another streamer landed partition {partition} up to offset {landed} while this one held rows from {offered} on; only one streamer may land a log"
+    )]
+    Overtaken {
+        /// The table.
+        table: String,
+        /// The log's partition.
+        partition: u32,
+        /// The offset after the last that the table has.
+        landed: u64,
+        /// The first offset that was to be landed.
+        offered: u64,
+    },
+    /// Somebody else has committed an epoch of this number.
+    #[error("another streamer committed epoch {epoch} first; only one streamer may land a log")]
+    EpochTaken {
+        /// The number.
+        epoch: u64,
+    },
+    /// The lake was landed from another log.
+    #[error(
+        "the lake holds epochs of log {lake} but the log at hand is {log}: it was made anew, so its offsets begin at 0 again and would be taken for landed ones; bring the old log back, or use an empty lake directory"
+    )]
+    OtherLog {
+        /// The generation of the log that was landed.
+        lake: String,
+        /// The generation of the log at hand.
+        log: String,
+    },
+    /// The log has another number of partitions than the one that was landed.
+    #[error(
+        "the lake's epochs cover {lake} log partitions but the log has {log}; partitions of a log can't be taken away"
+    )]
+    FewerPartitions {
+        /// How many were landed.
+        lake: usize,
+        /// How many there are.
+        log: u32,
+    },
+    /// Too many others committed to the table at the same time.
+    #[error(
+        "table {table}: lost {attempts} races for the next version; is something else writing to it?"
+    )]
+    Contended {
+        /// The table.
+        table: String,
+        /// How many times it was tried.
+        attempts: u32,
+    },
+    /// A maintenance commit met another change of the same files: nothing was done.
+    #[error("table {table}: files changed while they were being compacted")]
+    CompactionConflict {
+        /// The table.
+        table: String,
+    },
+    /// A name that the lake has no table for.
+    #[error("the lake has no table {0}")]
+    UnknownTable(String),
+    /// A background thread died.
+    #[error("a worker thread of the lake stopped: {0}")]
+    Worker(String),
+    /// A test asked for this.
+    #[error(transparent)]
+    Failpoint(#[from] FailpointError),
+}
+
+impl LakeError {
+    pub(crate) fn delta(table: &str, source: deltalake::DeltaTableError) -> Self {
+        Self::Delta {
+            table: table.to_owned(),
+            source: Box::new(source),
+        }
+    }
+
+    pub(crate) fn encoding(table: &str, source: &dyn std::fmt::Display) -> Self {
+        Self::Encoding {
+            table: table.to_owned(),
+            detail: source.to_string(),
+        }
+    }
+
+    pub(crate) fn corrupt(table: &str, detail: impl Into<String>) -> Self {
+        Self::Corrupt {
+            table: table.to_owned(),
+            detail: detail.into(),
+        }
+    }
+}

@@ -1,0 +1,287 @@
+//! The lake of one game: its tables, and how they are made and grown.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use deltalake::kernel::Snapshot;
+use deltalake::{DeltaTable, DeltaTableBuilder};
+use futures::future::try_join_all;
+use gamepipe_config::lake::LakeConfig;
+use gamepipe_domain::definition::Game;
+use gamepipe_domain::definition::game::Table;
+use gamepipe_domain::definition::system::EPOCHS;
+use gamepipe_service::clock::SharedClock;
+use serde_json::Value;
+use tokio::sync::Mutex;
+use url::Url;
+
+use crate::commit::Landing;
+use crate::entry::{Entry, Operation, create_entry, schema_string};
+use crate::error::LakeError;
+use crate::schema::{
+    arrow_schema, column, delta_field, delta_type, epochs_schema, with_system_tables,
+};
+use crate::storage::Storage;
+use crate::table_log::{Fence, TableLog};
+
+/// A directory of Delta tables, one game's. Share it behind an `Arc`.
+#[derive(Debug)]
+pub struct Lake {
+    root: PathBuf,
+    game: String,
+    tables: Vec<LakeTable>,
+    logs: BTreeMap<String, TableLog>,
+    pub(crate) storage: Storage,
+    pub(crate) clock: SharedClock,
+    pub(crate) landing: Mutex<Landing>,
+}
+
+/// A table with events' rows.
+#[derive(Debug, Clone)]
+pub struct LakeTable {
+    /// What it is made from.
+    pub table: Table,
+    /// Its columns by the definition, the system's included.
+    pub schema: SchemaRef,
+}
+
+impl Lake {
+    /// The lake of a game in a directory, which is made when it is absent. Tables are not touched: a process that only
+    /// reads opens the lake too; [`Self::prepare`] makes them.
+    pub fn open(
+        config: &LakeConfig,
+        game: Arc<Game>,
+        clock: SharedClock,
+    ) -> Result<Self, LakeError> {
+        Self::open_tables(config, game.name(), game.tables(), clock)
+    }
+
+    /// As [`Self::open`], for declared tables that stand alone.
+    pub fn open_tables(
+        config: &LakeConfig,
+        game: &str,
+        declared: &[Table],
+        clock: SharedClock,
+    ) -> Result<Self, LakeError> {
+        let refuse = |detail: String| LakeError::Path {
+            path: config.path.clone(),
+            detail,
+        };
+        if config.path.is_empty() {
+            return Err(refuse("no path is configured".to_owned()));
+        }
+        std::fs::create_dir_all(&config.path).map_err(|error| refuse(error.to_string()))?;
+        let root = Path::new(&config.path)
+            .canonicalize()
+            .map_err(|error| refuse(error.to_string()))?;
+        let storage = Storage::new(&root, clock.seed());
+        let tables: Vec<LakeTable> = with_system_tables(declared)
+            .into_iter()
+            .map(|table| LakeTable {
+                schema: arrow_schema(&table),
+                table,
+            })
+            .collect();
+        let names = tables
+            .iter()
+            .map(|table| table.table.name.as_str())
+            .chain([EPOCHS]);
+        let logs = names
+            .map(|name| (name.to_owned(), TableLog::new(name, game, storage.clone())))
+            .collect();
+        let landing = Mutex::new(Landing::default());
+        Ok(Self {
+            root,
+            game: game.to_owned(),
+            tables,
+            logs,
+            storage,
+            clock,
+            landing,
+        })
+    }
+
+    /// The directory, absolute.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The game's name.
+    pub fn game(&self) -> &str {
+        &self.game
+    }
+
+    /// The tables with events' rows: the declared ones by name, then the system's. `_epochs` is apart.
+    pub fn tables(&self) -> &[LakeTable] {
+        &self.tables
+    }
+
+    /// Where a table is.
+    pub fn table_url(&self, name: &str) -> Result<Url, LakeError> {
+        let path = self.root.join(name);
+        Url::from_directory_path(&path).map_err(|()| LakeError::Path {
+            path: path.display().to_string(),
+            detail: "it has no form as a URL".to_owned(),
+        })
+    }
+
+    /// Makes every table that is absent and adds every column that is missing, all tables at once. An existing column of
+    /// another type is an error; a column that the definition has no more stays, and is null from then on.
+    pub async fn prepare(&self) -> Result<(), LakeError> {
+        let mut work: Vec<_> = Vec::with_capacity(self.tables.len() + 1);
+        for table in &self.tables {
+            work.push((
+                table.table.name.as_str(),
+                Arc::clone(&table.schema),
+                &[column::EVENT_DATE][..],
+            ));
+        }
+        work.push((EPOCHS, epochs_schema(), &[][..]));
+        try_join_all(
+            work.into_iter()
+                .map(|(name, schema, partition)| self.prepare_table(name, schema, partition)),
+        )
+        .await?;
+        Ok(())
+    }
+
+    pub(crate) fn log(&self, name: &str) -> Result<&TableLog, LakeError> {
+        self.logs
+            .get(name)
+            .ok_or_else(|| LakeError::UnknownTable(name.to_owned()))
+    }
+
+    pub(crate) fn logs(&self) -> impl Iterator<Item = &TableLog> {
+        self.logs.values()
+    }
+
+    /// An id that no other commit or file has.
+    pub(crate) fn new_id(&self) -> String {
+        let bits = (u128::from(self.clock.seed()) << 64) | u128::from(self.clock.seed());
+        uuid::Builder::from_random_bytes(bits.to_be_bytes())
+            .into_uuid()
+            .to_string()
+    }
+
+    /// A table as Delta readers see it, at its newest version.
+    pub(crate) async fn delta_table(&self, name: &str) -> Result<DeltaTable, LakeError> {
+        let url = self.table_url(name)?;
+        deltalake::open_table(url)
+            .await
+            .map_err(|error| LakeError::delta(name, error))
+    }
+
+    async fn prepare_table(
+        &self,
+        name: &str,
+        wanted: SchemaRef,
+        partition: &[&str],
+    ) -> Result<(), LakeError> {
+        let log = self.log(name)?;
+        let mut head = log.head().await;
+        head.version = log.newest().await?;
+        if head.version.is_none() {
+            let entry = create_entry(
+                self.new_id(),
+                name,
+                &wanted,
+                partition,
+                self.clock.now_micros(),
+            );
+            match log
+                .commit_locked(&mut head, &entry, Fence::Everything)
+                .await
+            {
+                // Another process made it between the listing and the commit: it is checked like any other.
+                Err(LakeError::Contended { .. }) => {}
+                done => return done.map(|_| ()),
+            }
+        }
+        let metadata = self.metadata(name).await?;
+        let Some(metadata) = with_missing_columns(name, metadata, &wanted)? else {
+            return Ok(());
+        };
+        let mut entry = Entry::new(
+            self.new_id(),
+            Operation::AddColumns,
+            self.clock.now_micros(),
+        );
+        entry.metadata = Some(metadata);
+        log.commit_locked(&mut head, &entry, Fence::Everything)
+            .await?;
+        tracing::info!(
+            table.name = name,
+            "added the definition's new columns to a table"
+        );
+        Ok(())
+    }
+
+    /// The newest `metaData` action of a table.
+    async fn metadata(&self, name: &str) -> Result<Value, LakeError> {
+        let delta = |error| LakeError::delta(name, error);
+        let table =
+            DeltaTableBuilder::from_url(self.table_url(name)?).and_then(DeltaTableBuilder::build);
+        let snapshot = Snapshot::try_new(table.map_err(delta)?.log_store().as_ref(), None)
+            .await
+            .map_err(delta)?;
+        serde_json::to_value(snapshot.metadata())
+            .map_err(|error| LakeError::corrupt(name, error.to_string()))
+    }
+}
+
+/// The table's metadata with the columns that it lacks; `None` when it lacks none.
+fn with_missing_columns(
+    name: &str,
+    mut metadata: Value,
+    wanted: &SchemaRef,
+) -> Result<Option<Value>, LakeError> {
+    let unreadable = || LakeError::corrupt(name, "its metadata has no schema that can be read");
+    let text = metadata
+        .get("schemaString")
+        .and_then(Value::as_str)
+        .ok_or_else(unreadable)?;
+    let mut schema: Value = serde_json::from_str(text).map_err(|_| unreadable())?;
+    let fields = schema
+        .get_mut("fields")
+        .and_then(Value::as_array_mut)
+        .ok_or_else(unreadable)?;
+    let before = fields.len();
+    for field in wanted.fields() {
+        let existing = fields
+            .iter()
+            .find(|have| have.get("name").and_then(Value::as_str) == Some(field.name()));
+        let Some(existing) = existing else {
+            fields.push(delta_field(field));
+            continue;
+        };
+        let want = delta_type(field.data_type());
+        if existing.get("type").and_then(Value::as_str) != Some(want.as_str()) {
+            return Err(LakeError::IncompatibleType {
+                table: name.to_owned(),
+                column: field.name().clone(),
+                have: existing.get("type").map(type_name).unwrap_or_default(),
+                want,
+            });
+        }
+    }
+    if fields.len() == before {
+        return Ok(None);
+    }
+    let fields = std::mem::take(fields);
+    let target = metadata.as_object_mut().ok_or_else(unreadable)?;
+    target.insert("schemaString".to_owned(), schema_string(fields).into());
+    // Readers may take an absent option for an error, and a null one for a value: leave out what is not set.
+    target.retain(|_, value| !value.is_null());
+    Ok(Some(metadata))
+}
+
+fn type_name(delta_type: &Value) -> String {
+    delta_type
+        .as_str()
+        .map_or_else(|| delta_type.to_string(), ToOwned::to_owned)
+}
+
+#[cfg(test)]
+mod tests;

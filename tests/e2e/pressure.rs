@@ -1,0 +1,91 @@
+//! Pressure turns into refusals, not into memory (ME-1).
+
+use std::io::Write;
+use std::thread;
+
+use anyhow::{Context, Result};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use gamepipe_tests::{Client, Platform, Start};
+
+/// What the process may hold at its peak: the query pool and the stores' caches at their defaults, and room for one request per client.
+const PEAK_MIB: u64 = 1200;
+
+/// Clients that send bombs at once.
+const CLIENTS: usize = 24;
+
+#[test]
+fn decompression_bombs_are_refused_and_memory_stays_bounded() -> Result<()> {
+    let platform = Start::game("quest").up()?;
+    let api = platform.api()?;
+    // 256 MiB of blanks in a quarter of a megabyte.
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    for _ in 0..256 {
+        encoder.write_all(&vec![b' '; 1 << 20])?;
+    }
+    let bomb = encoder.finish()?;
+    let threads: Vec<_> = (0..CLIENTS)
+        .map(|_| {
+            let (api, bomb) = (Client::new(api.base()), bomb.clone());
+            thread::spawn(move || {
+                let headers = [
+                    ("content-type", "application/json"),
+                    ("content-encoding", "gzip"),
+                ];
+                api.send("POST", "/v1/events", &headers, &bomb)
+            })
+        })
+        .collect();
+    for thread in threads {
+        let reply = thread
+            .join()
+            .map_err(|_| anyhow::anyhow!("a client panicked"))??;
+        assert!(
+            reply.status == 413 || reply.status == 503,
+            "{}: {}",
+            reply.status,
+            reply.text()
+        );
+    }
+    assert_peak(&platform)?;
+    assert_eq!(api.get("/readyz")?.status, 200);
+    Ok(())
+}
+
+#[test]
+fn a_query_beyond_its_memory_is_refused_by_name_and_the_endpoint_lives() -> Result<()> {
+    let platform = Start::game("arena").up()?;
+    let sql = platform.sql()?;
+    // Sorting and numbering hundreds of millions of rows fits no pool.
+    let hungry = "select max(n) from (select a.value as v, row_number() over (partition by a.value % 7 order by b.value, a.value) as n \
+                  from unnest(sequence(1, 9000)) as a(value) cross join unnest(sequence(1, 9000)) as b(value)) t";
+    let body = serde_json::json!({"sql": hungry, "timeout_ms": 20_000});
+    let reply = sql.post_json("/sql", &body)?;
+    assert_ne!(reply.status, 200, "{}", reply.text());
+    let code = reply.json()?["code"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned();
+    assert!(
+        code.starts_with("EXCEEDED_") || code == "FUNCTION_NOT_FOUND",
+        "{code}: {}",
+        reply.text()
+    );
+    assert_eq!(sql.value("select 40 + 2")?, 42);
+    assert_peak(&platform)
+}
+
+fn assert_peak(platform: &Platform) -> Result<()> {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", platform.pid()))?;
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("VmHWM:"))
+        .context("no VmHWM")?;
+    let kib: u64 = line
+        .split_whitespace()
+        .nth(1)
+        .context("no number")?
+        .parse()?;
+    assert!(kib / 1024 < PEAK_MIB, "peak memory of {} MiB", kib / 1024);
+    Ok(())
+}
