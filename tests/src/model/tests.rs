@@ -226,3 +226,15 @@ fn a_difference_is_found() {
         assert!(difference(&one, &other).is_some(), "{other:?}");
     }
 }
+
+#[test]
+fn every_shipped_query_has_a_model() {
+    for game in super::GAMES {
+        let folder = format!("{}/../games/{game}/queries", env!("CARGO_MANIFEST_DIR"));
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let query = path.file_stem().unwrap().to_string_lossy();
+            assert!(answer(game, &query, &[]).is_some(), "{game}: {query}");
+        }
+    }
+}
