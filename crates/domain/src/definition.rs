@@ -19,3 +19,5 @@ pub(crate) mod canonical;
 pub(crate) mod suggest;
 
 pub use game::Game;
+pub use load::read_yaml;
+pub use suggest::did_you_mean;

@@ -40,6 +40,18 @@ pub(super) fn load(
     Err(problems(file, place(&tree, report.problems)))
 }
 
+/// Reads another YAML file of gamepipe's, such as settings, as strictly as a definition: what does not have the shape of
+/// `schema` (JSON Schema, a root with `$defs`) is told with its place and near names. Gives the file's JSON.
+pub fn read_yaml(file: &str, text: &str, schema: &Value) -> Result<Value, Problems> {
+    let tree = yaml::parse(text).map_err(|found| problems(file, found))?;
+    let misshapen = check_shape(schema, &tree);
+    if misshapen.is_empty() {
+        Ok(tree.to_json())
+    } else {
+        Err(problems(file, misshapen))
+    }
+}
+
 fn compile_actions(document: &GameDocument) -> BTreeMap<String, Action> {
     document
         .spec
