@@ -1,11 +1,7 @@
 //! Settings: one struct per concern, read by processes and written by the operator.
 //!
-//! [`settings`] gathers them; [`load`] finds their values. Order of precedence: flags, environment `GAMEPIPE_*`, file,
-//! defaults. An unknown field is an error. May import: serde, schemars, domain.
-
-pub mod settings;
-
-pub mod load;
+//! Order of precedence: flags, environment `GAMEPIPE_*`, file, defaults. An unknown field is an error.
+//! May import: serde, schemars, domain.
 
 pub mod api;
 pub mod lake;

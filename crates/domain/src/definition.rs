@@ -19,5 +19,3 @@ pub(crate) mod canonical;
 pub(crate) mod suggest;
 
 pub use game::Game;
-pub use load::read_yaml;
-pub use suggest::did_you_mean;

@@ -1,7 +1,28 @@
 //! Rules: from a snapshot and a request to a decision. Pure.
 //!
+//! At load, [`compile`] checks the types of every expression and turns it into a form that is quick to evaluate. The
+//! language is CEL, parsed by the `cel` crate; the functions are in [`functions::TABLE`].
+//!
+//! The order of a decision, and of its random draws: entity keys by name, `key`, `require`, `let` values by dependency
+//! and name, `when` of the cases up to the first that holds, then that case's `set`, `add`, `transfer`, `emit`, `reply`.
+//!
 //! The order of calls: load [`crate::definition::game::Action::counters`], ask [`entities`] which entities the action
 //! touches, load them into the same [`Snapshot`], then [`decide`].
+
+mod apply;
+mod check;
+pub mod compile;
+mod decide;
+mod effects;
+mod eval;
+mod fault;
+pub mod functions;
+mod node;
+pub mod plan;
+pub mod random;
+pub mod simulation;
+mod types;
+mod value;
 
 use crate::JsonMap;
 use crate::definition::Game;
@@ -10,6 +31,9 @@ use crate::entity::{EntityId, Snapshot};
 use crate::event::Event;
 use crate::request::RequestContext;
 use crate::time::Timestamp;
+use decide::Input;
+
+pub use decide::Invalid;
 
 /// A request for an action, with everything that the outcome may depend on besides the snapshot.
 #[derive(Debug, Clone, Copy)]
@@ -90,8 +114,7 @@ pub fn entities(
     request: &ActionRequest<'_>,
     snapshot: &Snapshot,
 ) -> Result<Vec<EntityId>, Refusal> {
-    let _ = (game, request, snapshot);
-    unimplemented!()
+    decide::entities(&Input::of(game, request), snapshot)
 }
 
 /// The longest key of an entity, in bytes: enough for a host name (253), small enough to be a key of any store.
@@ -99,12 +122,10 @@ pub const MAX_KEY_BYTES: usize = 256;
 
 /// Decides what the action does. `snapshot` must hold the counters and all of [`entities`].
 pub fn decide(game: &Game, request: &ActionRequest<'_>, snapshot: &Snapshot) -> Decision {
-    let _ = (game, request, snapshot);
-    unimplemented!()
+    decide::decide(&Input::of(game, request), snapshot)
 }
 
 /// The decision for a request whose [`entities`] could not be resolved: refused, with its `action_rejected` event.
 pub fn refuse(game: &Game, request: &ActionRequest<'_>, refusal: Refusal) -> Decision {
-    let _ = (game, request, refusal);
-    unimplemented!()
+    decide::refuse(&Input::of(game, request), refusal)
 }

@@ -13,6 +13,7 @@ use super::{canonical, params};
 use crate::JsonMap;
 use crate::entity::EntityId;
 use crate::request::RequestContext;
+use crate::rules::plan::CompiledAction;
 
 /// A game, ready to run. Cheap to share behind an `Arc`.
 #[derive(Debug)]
@@ -169,10 +170,11 @@ pub struct Action {
     pub(super) description: Option<String>,
     pub(super) params: BTreeMap<String, ValueSpec>,
     pub(super) routes: Vec<Route>,
+    pub(super) rules: CompiledAction,
 }
 
 impl Action {
-    pub(super) fn new(name: &str, spec: &ActionSpec) -> Self {
+    pub(super) fn new(name: &str, spec: &ActionSpec, rules: CompiledAction) -> Self {
         let routes = spec
             .routes
             .iter()
@@ -186,6 +188,7 @@ impl Action {
             description: spec.description.clone(),
             params: spec.params.clone(),
             routes,
+            rules,
         }
     }
 
@@ -212,7 +215,12 @@ impl Action {
     /// The counters (entities of type [`crate::entity::COUNTER_TYPE`]) that must be in the snapshot before
     /// [`crate::rules::entities`] is called; empty when the action draws no ids.
     pub fn counters(&self) -> &[EntityId] {
-        unimplemented!("the rules' compiler")
+        self.rules.counters()
+    }
+
+    /// Its compiled rules.
+    pub(crate) fn rules(&self) -> &CompiledAction {
+        &self.rules
     }
 
     /// Checks and converts what a request brought: `text` pairs from a query string or form (converted by declared type),
@@ -226,8 +234,15 @@ impl Action {
         context: &RequestContext,
         strict: bool,
     ) -> Result<Params, ParamProblem> {
-        let _ = context;
-        params::parse(&self.params, text, json, strict)
+        let params = params::parse(&self.params, text, json, strict)?;
+        match self.rules.validate(params.values(), context) {
+            Ok(()) => Ok(params),
+            Err(broken) => Err(ParamProblem {
+                code: broken.code,
+                detail: broken.message,
+                pointer: String::new(),
+            }),
+        }
     }
 }
 

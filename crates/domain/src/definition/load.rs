@@ -11,6 +11,7 @@ use super::game::{Action, Game};
 use super::problem::{PathProblem, Problem, Problems};
 use super::shape::check_shape;
 use super::yaml::{self, Node, PlacedProblem};
+use crate::rules::compile::{compile_action, compile_simulation};
 
 /// More problems than this are not read by anyone; the rest shows when these are solved.
 const MAX_PROBLEMS: usize = 100;
@@ -33,32 +34,31 @@ pub(super) fn load(
     check::check_document(&document, &mut report);
     check::inline_files(&mut document, read_file, &mut report);
     let tables = check::check_tables(&document, &mut report);
-    let actions = compile_actions(&document);
+    let actions = compile_actions(&document, &mut report);
     if report.problems.is_empty() {
         return Ok(Game::new(document, tables, actions));
     }
     Err(problems(file, place(&tree, report.problems)))
 }
 
-/// Reads another YAML file of gamepipe's, such as settings, as strictly as a definition: what does not have the shape of
-/// `schema` (JSON Schema, a root with `$defs`) is told with its place and near names. Gives the file's JSON.
-pub fn read_yaml(file: &str, text: &str, schema: &Value) -> Result<Value, Problems> {
-    let tree = yaml::parse(text).map_err(|found| problems(file, found))?;
-    let misshapen = check_shape(schema, &tree);
-    if misshapen.is_empty() {
-        Ok(tree.to_json())
-    } else {
-        Err(problems(file, misshapen))
+fn compile_actions(document: &GameDocument, report: &mut Report) -> BTreeMap<String, Action> {
+    let spec = &document.spec;
+    let mut found = Vec::new();
+    let mut actions = BTreeMap::new();
+    for (name, action) in &spec.actions {
+        match compile_action(spec, name) {
+            Ok(rules) => drop(actions.insert(name.clone(), Action::new(name, action, rules))),
+            Err(problems) => found.extend(problems),
+        }
     }
-}
-
-fn compile_actions(document: &GameDocument) -> BTreeMap<String, Action> {
-    document
-        .spec
-        .actions
-        .iter()
-        .map(|(name, spec)| (name.clone(), Action::new(name, spec)))
-        .collect()
+    found.extend(compile_simulation(spec).err().unwrap_or_default());
+    for problem in found {
+        // What the other checks said of a place is said better there; and a catalog's problem comes with each action.
+        if report.is_clean(&problem.path) {
+            report.problems.push(problem);
+        }
+    }
+    actions
 }
 
 /// The shape is right by now, so an error here is one that JSON Schema can't express.

@@ -4,7 +4,7 @@
 const LONGEST_NAME: usize = 64;
 
 /// `; did you mean `x`?` for the known name nearest to `wrong`, or nothing when none is near.
-pub fn did_you_mean<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+pub(crate) fn did_you_mean<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     match nearest(wrong, known) {
         Some(name) => format!("; did you mean `{name}`?"),
         None => String::new(),
