@@ -1,5 +1,6 @@
 //! What the platform promises, shown on the real binary.
 
+mod answers;
 mod bad_input;
 mod consistency;
 mod crash;

@@ -183,16 +183,13 @@ fn trade_is_answered_as_by_hand() {
 }
 
 #[test]
-fn wealth_is_the_sum_of_the_latest_states() {
+fn wealth_is_the_sum_of_the_last_states() {
     let events = parse_events(include_str!("../../fixtures/trade.ndjson")).unwrap();
-    let (gold, held) = trade::wealth(&events);
-    assert_eq!(gold, 80 + 100 + 80);
-    assert_eq!(
-        held.into_iter().collect::<Vec<_>>(),
-        [(1, 5), (2, 1), (6, 1)]
-    );
-    let (at_first, _) = trade::wealth(&events[..4]);
-    assert_eq!(at_first, gold, "no trade makes or destroys gold");
+    let expected = (80 + 100 + 80, [(1, 3 + 2), (2, 1), (6, 1)].into());
+    assert_eq!(trade::wealth(events.iter()), expected, "after the trades");
+    assert_eq!(trade::wealth(events.iter().rev()), expected, "before them");
+    let half_way = events.iter().take(6);
+    assert_eq!(trade::wealth(half_way).0, 73 + 100 + 80);
 }
 
 #[test]

@@ -34,19 +34,19 @@ pub fn answer(query: &str, events: &[Value]) -> Option<Rows> {
     })
 }
 
-/// How much gold all players have together after all `events`, and how many units of each item they hold.
-/// The latest `player_state` of a player counts; `events` must hold each player's in the order of the log.
-pub fn wealth(events: &[Value]) -> (i64, BTreeMap<i64, i64>) {
-    let mut latest: BTreeMap<i64, &Value> = BTreeMap::new();
-    for state in of(events, &["player_state"]) {
-        latest.insert(integer(state, "player_id").unwrap_or(-1), state);
+/// How much gold all players have together, and how many units of each item they hold, by the last `player_state` of
+/// each player. With the log's order that is what they have now; with the reverse, what they began with.
+pub fn wealth<'a>(events: impl Iterator<Item = &'a Value>) -> (i64, BTreeMap<i64, i64>) {
+    let mut last: BTreeMap<i64, &Value> = BTreeMap::new();
+    for state in events.filter(|event| text(event, "event_type") == Some("player_state")) {
+        last.insert(integer(state, "player_id").unwrap_or(-1), state);
     }
-    let gold = latest
+    let gold = last
         .values()
         .filter_map(|state| integer(state, "gold"))
         .sum();
     let mut held: BTreeMap<i64, i64> = BTreeMap::new();
-    for item in latest.values().flat_map(|state| items(state, "items")) {
+    for item in last.values().flat_map(|state| items(state, "items")) {
         if let (Some(id), Some(quantity)) = (integer(item, "item_id"), integer(item, "quantity")) {
             *held.entry(id).or_default() += quantity;
         }
