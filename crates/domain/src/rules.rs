@@ -10,6 +10,7 @@
 //! touches, load them into the same [`Snapshot`], then [`decide`].
 
 mod apply;
+pub mod cases;
 mod check;
 pub mod compile;
 mod decide;
