@@ -1,6 +1,5 @@
 //! What the platform promises, shown on the real binary.
 
-mod answers;
 mod bad_input;
 mod consistency;
 mod crash;

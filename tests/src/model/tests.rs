@@ -186,7 +186,7 @@ fn trade_is_answered_as_by_hand() {
 fn wealth_is_the_sum_of_the_last_states() {
     let events = parse_events(include_str!("../../fixtures/trade.ndjson")).unwrap();
     let expected = (80 + 100 + 80, [(1, 3 + 2), (2, 1), (6, 1)].into());
-    assert_eq!(trade::wealth(events.iter()), expected, "after the trades");
+    assert_eq!(trade::wealth(&events), expected, "after the trades");
     assert_eq!(trade::wealth(events.iter().rev()), expected, "before them");
     let half_way = events.iter().take(6);
     assert_eq!(trade::wealth(half_way).0, 73 + 100 + 80);

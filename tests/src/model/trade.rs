@@ -36,9 +36,10 @@ pub fn answer(query: &str, events: &[Value]) -> Option<Rows> {
 
 /// How much gold all players have together, and how many units of each item they hold, by the last `player_state` of
 /// each player. With the log's order that is what they have now; with the reverse, what they began with.
-pub fn wealth<'a>(events: impl Iterator<Item = &'a Value>) -> (i64, BTreeMap<i64, i64>) {
+pub fn wealth<'a>(events: impl IntoIterator<Item = &'a Value>) -> (i64, BTreeMap<i64, i64>) {
     let mut last: BTreeMap<i64, &Value> = BTreeMap::new();
-    for state in events.filter(|event| text(event, "event_type") == Some("player_state")) {
+    let is_state = |event: &&Value| text(event, "event_type") == Some("player_state");
+    for state in events.into_iter().filter(is_state) {
         last.insert(integer(state, "player_id").unwrap_or(-1), state);
     }
     let gold = last
