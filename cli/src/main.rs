@@ -1,1 +1,19 @@
-fn main() {}
+//! The command `gamepipe`: parses the command line and hands over to one file per subcommand.
+
+mod args;
+mod client;
+mod commands;
+mod exit;
+mod games;
+mod output;
+mod report;
+mod results;
+mod terminal;
+
+use clap::Parser;
+
+fn main() -> std::process::ExitCode {
+    let cli = args::Cli::parse();
+    cli.start_logging();
+    exit::code(commands::run(cli))
+}

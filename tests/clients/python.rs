@@ -28,23 +28,7 @@ fn python(script: &str, arguments: &[&str]) -> Result<Value> {
 
 fn played(game: &str) -> Result<Platform> {
     let platform = Start::game(game).up()?;
-    let status = Command::new(gamepipe_tests::tools::gamepipe()?)
-        .args([
-            "play",
-            "--game",
-            game,
-            "--requests",
-            "1500",
-            "--api",
-            platform.api()?.base(),
-            "--sql",
-            platform.sql()?.base(),
-        ])
-        .output()?;
-    let text = String::from_utf8_lossy(&status.stdout).into_owned()
-        + &String::from_utf8_lossy(&status.stderr);
-    anyhow::ensure!(status.status.success(), "{text}");
-    platform.wait_until_landed()?;
+    platform.play(game, 1500)?;
     Ok(platform)
 }
 

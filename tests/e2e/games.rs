@@ -1,12 +1,13 @@
 //! The five reference games: simulated, landed, and their questions answered.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
 use anyhow::{Context, Result};
 use gamepipe_tests::Start;
+use gamepipe_tests::model::trade::wealth;
+use gamepipe_tests::model::{GAMES, Rows, answer, difference};
 use gamepipe_tests::tools::gamepipe;
-
-const GAMES: [&str; 5] = ["arena", "quest", "guild", "market", "trade"];
 
 #[test]
 fn every_game_is_played_landed_and_verified_with_one_command() -> Result<()> {
@@ -32,6 +33,56 @@ fn every_game_is_played_landed_and_verified_with_one_command() -> Result<()> {
             + &String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{game}: {}\n{text}", output.status);
     }
+    Ok(())
+}
+
+#[test]
+fn every_named_query_gives_what_an_independent_model_gives() -> Result<()> {
+    for game in GAMES {
+        let platform = Start::game(game).up()?;
+        platform.play(game, 2000)?;
+        let (sql, events) = (platform.sql()?, platform.events()?);
+        anyhow::ensure!(events.len() > 1000, "{game}: only {} events", events.len());
+        let queries = sql.get("/queries")?.json()?;
+        for query in queries.as_array().context("/queries is no list")? {
+            let name = query["name"].as_str().context("a query without a name")?;
+            let expected = answer(game, name, &events)
+                .with_context(|| format!("the model does not know {game}'s {name}"))?;
+            let found: Rows = sql.rows(query["sql"].as_str().context("a query without SQL")?)?;
+            if let Some(difference) = difference(&expected, &found) {
+                anyhow::bail!("{game}: {name}: {difference}");
+            }
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn trades_conserve_all_gold_and_every_item() -> Result<()> {
+    let platform = Start::game("trade").up()?;
+    platform.play("trade", 3000)?;
+    // What was created is what the first state of each player says; trades only move it.
+    let mut seen = BTreeSet::new();
+    let mut created = platform.events()?;
+    created.retain(|event| {
+        event["event_type"] == "player_state" && seen.insert(event["player_id"].as_i64())
+    });
+    let (gold, items) = wealth(&created);
+    let (api, mut gold_held, mut items_held) = (platform.api()?, 0, BTreeMap::new());
+    for id in 0.. {
+        let player = api.get(&format!("/v1/entities/player/{id}"))?;
+        if player.status == 404 {
+            break;
+        }
+        let state = player.json()?["state"].clone();
+        gold_held += state["gold"].as_i64().context("no gold")?;
+        for (item, quantity) in state["inventory"].as_object().context("no inventory")? {
+            *items_held.entry(item.parse::<i64>()?).or_insert(0) +=
+                quantity.as_i64().context("no quantity")?;
+        }
+    }
+    assert_eq!(gold_held, gold);
+    assert_eq!(items_held, items);
     Ok(())
 }
 

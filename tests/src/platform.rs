@@ -178,6 +178,54 @@ impl Platform {
         })
     }
 
+    /// Every event on the log, as JSON.
+    pub fn events(&self) -> Result<Vec<serde_json::Value>> {
+        let api = self.api()?;
+        let mut events = Vec::new();
+        let log = api.get("/v1/log")?.json()?;
+        for partition in log["partitions"]
+            .as_array()
+            .context("no partitions in /v1/log")?
+        {
+            let number = &partition["partition"];
+            let mut from = partition["low"].as_u64().context("no low in /v1/log")?;
+            let high = partition["high"].as_u64().context("no high in /v1/log")?;
+            while from < high {
+                let page = api
+                    .get(&format!("/v1/log/{number}?from={from}&max=1000"))?
+                    .text();
+                for record in crate::model::parse_events(&page).map_err(anyhow::Error::msg)? {
+                    from = record["offset"]
+                        .as_u64()
+                        .context("a record without an offset")?
+                        + 1;
+                    events.push(record["event"].clone());
+                }
+                anyhow::ensure!(
+                    !page.is_empty(),
+                    "partition {number} has nothing at {from} below {high}"
+                );
+            }
+        }
+        Ok(events)
+    }
+
+    /// Lets simulated players of the platform's game do `requests` actions, and waits until all of it has landed.
+    pub fn play(&self, game: &str, requests: u32) -> Result<()> {
+        let output = Command::new(gamepipe()?)
+            .args(["play", "--game", game, "--requests", &requests.to_string()])
+            .args(["--api", self.api()?.base(), "--sql", self.sql()?.base()])
+            .output()?;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned()
+            + &String::from_utf8_lossy(&output.stderr);
+        anyhow::ensure!(
+            output.status.success(),
+            "play ended with {}:\n{text}",
+            output.status
+        );
+        self.wait_until_landed()
+    }
+
     /// The SQL schema with every table whole.
     pub fn raw_schema(&self) -> Result<String> {
         let game = self.api()?.get("/v1/game")?.json()?;

@@ -1,7 +1,11 @@
 //! Settings: one struct per concern, read by processes and written by the operator.
 //!
-//! Order of precedence: flags, environment `GAMEPIPE_*`, file, defaults. An unknown field is an error.
-//! May import: serde, schemars, domain.
+//! [`settings`] gathers them; [`load`] finds their values. Order of precedence: flags, environment `GAMEPIPE_*`, file,
+//! defaults. An unknown field is an error. May import: serde, schemars, domain.
+
+pub mod settings;
+
+pub mod load;
 
 pub mod api;
 pub mod lake;

@@ -19,22 +19,5 @@ pub(crate) mod canonical;
 pub(crate) mod suggest;
 
 pub use game::Game;
-
-/// The JSON of a YAML text that lies beside a definition, such as its cases: read by the same rules as the definition.
-/// An error names line, column and what is wrong.
-pub fn read_yaml(text: &str) -> Result<serde_json::Value, String> {
-    yaml::parse(text)
-        .map(|tree| tree.to_json())
-        .map_err(|problems| {
-            let lines: Vec<String> = problems
-                .iter()
-                .map(|problem| {
-                    format!(
-                        "{}:{}: {}",
-                        problem.place.line, problem.place.column, problem.message
-                    )
-                })
-                .collect();
-            lines.join("\n")
-        })
-}
+pub use load::{read_plain_yaml, read_yaml};
+pub use suggest::did_you_mean;

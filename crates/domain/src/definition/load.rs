@@ -41,6 +41,37 @@ pub(super) fn load(
     Err(problems(file, place(&tree, report.problems)))
 }
 
+/// Reads another YAML file of gamepipe's, such as settings, as strictly as a definition: what does not have the shape of
+/// `schema` (JSON Schema, a root with `$defs`) is told with its place and near names. Gives the file's JSON.
+pub fn read_yaml(file: &str, text: &str, schema: &Value) -> Result<Value, Problems> {
+    let tree = yaml::parse(text).map_err(|found| problems(file, found))?;
+    let misshapen = check_shape(schema, &tree);
+    if misshapen.is_empty() {
+        Ok(tree.to_json())
+    } else {
+        Err(problems(file, misshapen))
+    }
+}
+
+/// The JSON of a YAML text that lies beside a definition, such as its cases: read by the same rules as the definition.
+/// Its shape is not checked. An error names line, column and what is wrong.
+pub fn read_plain_yaml(text: &str) -> Result<serde_json::Value, String> {
+    yaml::parse(text)
+        .map(|tree| tree.to_json())
+        .map_err(|problems| {
+            let lines: Vec<String> = problems
+                .iter()
+                .map(|problem| {
+                    format!(
+                        "{}:{}: {}",
+                        problem.place.line, problem.place.column, problem.message
+                    )
+                })
+                .collect();
+            lines.join("\n")
+        })
+}
+
 fn compile_actions(document: &GameDocument, report: &mut Report) -> BTreeMap<String, Action> {
     let spec = &document.spec;
     let mut found = Vec::new();

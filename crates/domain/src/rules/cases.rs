@@ -108,7 +108,7 @@ fn one() -> u64 {
 
 /// The cases of a file, or what is wrong with it.
 pub fn read_cases(text: &str) -> Result<Vec<Case>, String> {
-    let json = crate::definition::read_yaml(text)?;
+    let json = crate::definition::read_plain_yaml(text)?;
     serde_path_to_error::deserialize(json)
         .map_err(|error| format!("{}: {}", error.path(), error.inner()))
 }

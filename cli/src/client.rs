@@ -1,0 +1,234 @@
+//! A small HTTP client for one request at a time: SQL, the log, the game's description.
+//! (Simulated players have their own, cheaper connections: `simulate::connection`.)
+
+use std::time::Duration;
+
+use anyhow::Context;
+use bytes::Bytes;
+use http::header::{ACCEPT, CONTENT_TYPE};
+use http::uri::Scheme;
+use http::{Method, Request, Response, Uri};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper_util::client::legacy::Client as HyperClient;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use serde::Deserialize;
+
+use crate::exit::Usage;
+
+/// How long to wait for a connection: every endpoint is on this machine or near.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A client of one endpoint.
+#[derive(Debug, Clone)]
+pub(crate) struct Client {
+    base: String,
+    inner: HyperClient<HttpConnector, Full<Bytes>>,
+}
+
+/// An answer that is not 2xx.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default)]
+#[derive(Default)]
+pub(crate) struct Problem {
+    /// The HTTP status.
+    pub(crate) status: u16,
+    /// A stable code.
+    pub(crate) code: String,
+    /// For people.
+    pub(crate) detail: String,
+    /// The line of the SQL text, from 1.
+    pub(crate) line: Option<usize>,
+    /// The column in that line, from 1.
+    pub(crate) column: Option<usize>,
+}
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match (self.detail.is_empty(), self.code.is_empty()) {
+            (false, false) => write!(out, "{} ({})", self.detail, self.code),
+            (false, true) => write!(out, "{}", self.detail),
+            (true, _) => write!(out, "HTTP status {} {}", self.status, self.code),
+        }
+    }
+}
+
+impl std::error::Error for Problem {}
+
+impl Client {
+    /// A client for `http://host:port`, `host:port` or `:port`; `what` names the endpoint in errors.
+    pub(crate) fn new(address: &str, what: &str) -> anyhow::Result<Self> {
+        let base = base_url(address).ok_or_else(|| {
+            Usage(format!(
+                "{address:?} is no address of {what}; expected one such as http://127.0.0.1:5000"
+            ))
+        })?;
+        let mut connector = HttpConnector::new();
+        connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
+        connector.set_nodelay(true);
+        Ok(Self {
+            base,
+            inner: HyperClient::builder(TokioExecutor::new()).build(connector),
+        })
+    }
+
+    /// The endpoint's address.
+    pub(crate) fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// Sends a request and gives the answer, whose body still streams. Not 2xx: a [`Problem`].
+    pub(crate) async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        accept: &'static str,
+        body: Option<(&'static str, Bytes)>,
+    ) -> anyhow::Result<Response<Incoming>> {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.base))
+            .header(ACCEPT, accept);
+        let mut bytes = Bytes::new();
+        if let Some((content_type, content)) = body {
+            request = request.header(CONTENT_TYPE, content_type);
+            bytes = content;
+        }
+        let request = request
+            .body(Full::new(bytes))
+            .context("failed to build the request")?;
+        let response = self
+            .inner
+            .request(request)
+            .await
+            .map_err(|error| self.unreachable(&error))?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        let status = response.status().as_u16();
+        let text = response.into_body().collect().await?.to_bytes();
+        Err(problem(status, &text).into())
+    }
+
+    /// GET, and the whole answer as JSON.
+    pub(crate) async fn get_json<T: serde::de::DeserializeOwned>(
+        &self,
+        path: &str,
+    ) -> anyhow::Result<T> {
+        let response = self
+            .send(Method::GET, path, "application/json", None)
+            .await?;
+        let text = response
+            .into_body()
+            .collect()
+            .await
+            .context("the answer was cut off")?
+            .to_bytes();
+        serde_json::from_slice(&text)
+            .with_context(|| format!("{}{path} sent something unexpected", self.base))
+    }
+
+    /// GET, and the whole answer as text.
+    pub(crate) async fn get_text(&self, path: &str, accept: &'static str) -> anyhow::Result<Bytes> {
+        let response = self.send(Method::GET, path, accept, None).await?;
+        Ok(response
+            .into_body()
+            .collect()
+            .await
+            .context("the answer was cut off")?
+            .to_bytes())
+    }
+
+    fn unreachable(&self, error: &hyper_util::client::legacy::Error) -> anyhow::Error {
+        if error.is_connect() {
+            anyhow::anyhow!(
+                "nothing answers at {}; start it with `gamepipe up`, or name another address",
+                self.base
+            )
+        } else {
+            anyhow::anyhow!("the connection to {} failed: {error}", self.base)
+        }
+    }
+}
+
+/// The problem behind an answer that is not 2xx.
+pub(crate) fn problem(status: u16, body: &[u8]) -> Problem {
+    let mut problem: Problem = serde_json::from_slice(body).unwrap_or_default();
+    problem.status = status;
+    if problem.detail.is_empty() && problem.code.is_empty() {
+        let text = String::from_utf8_lossy(body);
+        problem.detail = format!("HTTP status {status}: {}", text.trim());
+    }
+    problem
+}
+
+fn base_url(address: &str) -> Option<String> {
+    let text = address.trim().trim_end_matches('/');
+    let text = match text.strip_prefix(':') {
+        Some(port) => format!("http://127.0.0.1:{port}"),
+        None if text.contains("://") => text.to_owned(),
+        None => format!("http://{text}"),
+    };
+    let uri: Uri = text.parse().ok()?;
+    let plain = uri.scheme() == Some(&Scheme::HTTP) && uri.path().trim_matches('/').is_empty();
+    let authority = uri.authority()?;
+    plain.then(|| match authority.port() {
+        Some(_) => format!("http://{authority}"),
+        None => format!("http://{authority}:80"),
+    })
+}
+
+/// Percent-encodes a part of a query string or path.
+pub(crate) fn percent_encode(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                out.push(char::from(byte))
+            }
+            _ => out.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{base_url, percent_encode, problem};
+
+    #[test]
+    fn addresses_may_be_short() {
+        assert_eq!(base_url(":5000").as_deref(), Some("http://127.0.0.1:5000"));
+        assert_eq!(
+            base_url("localhost:5000/").as_deref(),
+            Some("http://localhost:5000")
+        );
+        assert_eq!(
+            base_url("http://game.example").as_deref(),
+            Some("http://game.example:80")
+        );
+        assert_eq!(base_url("https://game.example"), None, "there is no TLS");
+        assert_eq!(base_url("http://game.example/path"), None);
+        assert_eq!(base_url("not an address"), None);
+    }
+
+    #[test]
+    fn percent_encoding_leaves_only_unreserved_characters() {
+        assert_eq!(percent_encode("a b&c=ü~"), "a%20b%26c%3D%C3%BC~");
+    }
+
+    #[test]
+    fn a_problem_without_json_tells_status_and_text() {
+        assert_eq!(
+            problem(502, b"bad gateway\n").to_string(),
+            "HTTP status 502: bad gateway"
+        );
+        let told = problem(
+            400,
+            br#"{"code":"SYNTAX_ERROR","detail":"mismatched input","line":1,"column":8}"#,
+        );
+        assert_eq!(told.to_string(), "mismatched input (SYNTAX_ERROR)");
+        assert_eq!((told.line, told.column), (Some(1), Some(8)));
+    }
+}

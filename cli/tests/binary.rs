@@ -1,0 +1,151 @@
+//! The built binary, as a user calls it.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn gamepipe(arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gamepipe"));
+    command
+        .args(arguments)
+        .env("NO_COLOR", "1")
+        .env_remove("GAMEPIPE_SQL")
+        .env_remove("GAMEPIPE_API");
+    command
+        .output()
+        .expect("the binary was built for this test")
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn write(folder: &Path, name: &str, text: &str) -> String {
+    let path = folder.join(name);
+    std::fs::write(&path, text).expect("the folder is writable");
+    path.display().to_string()
+}
+
+#[test]
+fn reference_games_are_well_formed_wherever_it_runs() {
+    let output = gamepipe(&[
+        "game", "check", "arena", "guild", "market", "quest", "trade",
+    ]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(stdout(&output).lines().count(), 5);
+}
+
+#[test]
+fn a_broken_definition_is_told_by_file_and_line_and_exits_with_1() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let text =
+        "apiVersion: gamepipe.dev/v1alpha1\nkind: Game\nmetadata: {name: x}\nspec:\n  tabels: {}\n";
+    let file = write(folder.path(), "game.yaml", text);
+    let output = gamepipe(&["game", "check", &file]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        stdout(&output).contains(&format!("{file}:5:3:")),
+        "{}",
+        stdout(&output)
+    );
+    assert!(stdout(&output).contains("`tables`"), "{}", stdout(&output));
+}
+
+#[test]
+fn an_unknown_game_and_a_missing_file_say_what_to_do() {
+    let output = gamepipe(&["game", "check", "areena"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        stderr(&output).contains("arena, guild"),
+        "{}",
+        stderr(&output)
+    );
+    let output = gamepipe(&["game", "check", "no/such/game.yaml"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        stderr(&output).contains("no/such/game.yaml"),
+        "{}",
+        stderr(&output)
+    );
+}
+
+#[test]
+fn a_rendered_game_passes_its_own_check() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for format in ["yaml", "json"] {
+        let rendered = gamepipe(&["game", "render", "quest", "--format", format]);
+        let file = write(folder.path(), &format!("game.{format}"), &stdout(&rendered));
+        let output = gamepipe(&["game", "check", &file]);
+        assert_eq!(output.status.code(), Some(0), "{}", stdout(&output));
+    }
+}
+
+#[test]
+fn wrong_words_get_a_near_one_and_exit_with_2() {
+    let output = gamepipe(&["repotr"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("'report'"), "{}", stderr(&output));
+    let output = gamepipe(&["report", "--formt", "csv"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        stderr(&output).contains("'--format'"),
+        "{}",
+        stderr(&output)
+    );
+}
+
+#[test]
+fn nobody_at_the_address_is_said_with_what_to_do() {
+    // Port 1 of the loopback is nobody's.
+    for arguments in [
+        ["sql", "select 1", "--sql", "127.0.0.1:1"],
+        ["watch", "--json", "--api", "127.0.0.1:1"],
+    ] {
+        let output = gamepipe(&arguments);
+        assert_eq!(output.status.code(), Some(1));
+        let text = stderr(&output);
+        assert!(
+            text.contains("nothing answers at http://127.0.0.1:1") && text.contains("gamepipe up"),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn a_workbook_on_standard_output_is_refused_before_anything_is_asked() {
+    let output = gamepipe(&["report", "--format", "xlsx"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        stderr(&output).contains("-o report.xlsx"),
+        "{}",
+        stderr(&output)
+    );
+}
+
+#[test]
+fn completions_and_the_schema_are_printed() {
+    for shell in ["bash", "zsh", "fish"] {
+        let output = gamepipe(&["completions", shell]);
+        assert!(output.status.success() && stdout(&output).contains("gamepipe"));
+    }
+    let schema: serde_json::Value =
+        serde_json::from_slice(&gamepipe(&["game", "schema"]).stdout).expect("JSON");
+    assert!(schema.get("$defs").is_some());
+}
+
+#[test]
+fn a_reader_that_stops_is_no_failure() {
+    let script = format!(
+        "'{}' game schema | head -c 10",
+        env!("CARGO_BIN_EXE_gamepipe")
+    );
+    let output = Command::new("bash")
+        .args(["-c", &format!("set -o pipefail; {script}")])
+        .output()
+        .expect("bash");
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(stderr(&output), "");
+}
