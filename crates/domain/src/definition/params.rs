@@ -6,9 +6,8 @@ use serde_json::Value;
 
 use super::document::{ValueKind, ValueSpec};
 use super::game::{ParamProblem, Params};
-use super::suggest::did_you_mean;
+use super::suggest::{did_you_mean, shorten};
 use super::value::{self, Mismatch, Reason, absent, check_value, kind_name, normalize, pointer_to};
-use super::yaml::shorten;
 use crate::JsonMap;
 
 /// See [`super::game::Action::parse_params`].

@@ -1,10 +1,10 @@
-//! "Did you mean": the known name that is nearest to a wrong one.
+//! Words of problems: "did you mean" with the known name that is nearest to a wrong one, lists of names, short texts.
 
 /// Names longer than this are compared no further: nobody mistypes them, and the comparison is quadratic.
 const LONGEST_NAME: usize = 64;
 
 /// `; did you mean `x`?` for the known name nearest to `wrong`, or nothing when none is near.
-pub(crate) fn did_you_mean<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+pub fn did_you_mean<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     match nearest(wrong, known) {
         Some(name) => format!("; did you mean `{name}`?"),
         None => String::new(),
@@ -15,6 +15,16 @@ pub(crate) fn did_you_mean<'a>(wrong: &str, known: impl IntoIterator<Item = &'a 
 pub(crate) fn quoted_list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     let quoted: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
     quoted.join(", ")
+}
+
+/// Enough of a text to recognise it.
+pub(crate) fn shorten(text: &str) -> String {
+    const ENOUGH: usize = 40;
+    if text.chars().count() <= ENOUGH {
+        return text.to_owned();
+    }
+    let start: String = text.chars().take(ENOUGH).collect();
+    format!("{start}…")
 }
 
 fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {

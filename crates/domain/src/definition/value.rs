@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::document::{Capacity, ValueKind, ValueSpec};
-use super::yaml::shorten;
+use super::suggest::shorten;
 use crate::time::Timestamp;
 
 /// The deepest nesting of a parameter, of an event's data or of a definition's own value: far more than any game

@@ -10,6 +10,8 @@ use serde_json::Value;
 
 pub(super) use parse::parse;
 
+use super::suggest::shorten;
+
 /// A place in the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(super) struct Place {
@@ -159,16 +161,6 @@ impl Node {
             NodeValue::Map(_) => "an object".to_owned(),
         }
     }
-}
-
-/// Enough of a text to recognise it.
-pub(crate) fn shorten(text: &str) -> String {
-    const ENOUGH: usize = 40;
-    if text.chars().count() <= ENOUGH {
-        return text.to_owned();
-    }
-    let start: String = text.chars().take(ENOUGH).collect();
-    format!("{start}…")
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Tag};
 
+use super::super::suggest::shorten;
 use super::{Entry, Node, NodeValue, Place, PlacedProblem, scalar};
 
 /// The largest definition, in bytes: etcd takes no larger object, so a `Game` resource can't be larger either.
@@ -342,7 +343,7 @@ impl Builder {
                     if !path.is_empty() {
                         path.push('.');
                     }
-                    path.push_str(&super::shorten(key));
+                    path.push_str(&shorten(key));
                 }
                 Content::Map { pending: None, .. } => {}
             }
