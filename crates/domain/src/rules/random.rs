@@ -116,7 +116,7 @@ impl Draws {
 }
 
 /// The id of the `index`th event of a decision: a UUID of version 7 whose order within the decision is that of `index`.
-pub(crate) fn event_id(now: Timestamp, seed: u64, index: u64) -> String {
+pub fn event_id(now: Timestamp, seed: u64, index: u64) -> String {
     // 12 bits of order (a decision has fewer events than 4,096), then 62 bits that depend on the seed alone.
     let order = (index & 0x0fff) << 48;
     uuid_v7(now, order, mix(seed ^ mix(index)))

@@ -1,0 +1,41 @@
+//! `GET /v1/entities/{type}/{key}`: an entity as it is now.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::response::Response;
+use gamepipe_domain::entity::EntityId;
+
+use crate::Api;
+use crate::answer;
+use crate::problem::{Problem, codes};
+
+pub(crate) async fn handle(
+    State(api): State<Arc<Api>>,
+    Path((entity_type, key)): Path<(String, String)>,
+) -> Result<Response, Problem> {
+    if !api.game.entities().contains_key(&entity_type) {
+        let known: Vec<&str> = api.game.entities().keys().map(String::as_str).collect();
+        let detail = format!(
+            "the game has no entity type {entity_type:?}; it has {}",
+            known.join(", ")
+        );
+        return Err(Problem::new(codes::UNKNOWN_ENTITY_TYPE, detail));
+    }
+    let id = EntityId { entity_type, key };
+    let found = api
+        .state
+        .load(std::slice::from_ref(&id))
+        .await?
+        .pop()
+        .flatten();
+    let entity = found.ok_or_else(|| {
+        Problem::new(
+            codes::UNKNOWN_ENTITY,
+            format!("there is no {} {:?}", id.entity_type, id.key),
+        )
+    })?;
+    Ok(answer::json(
+        answer::entity(&id, entity.version, &entity.state).to_string(),
+    ))
+}

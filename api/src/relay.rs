@@ -1,0 +1,173 @@
+//! Moves events from the outbox to the log: acknowledged there before they are forgotten here.
+//!
+//! A batch that the log took and the outbox did not forget is sent again after a crash; the log knows its position in
+//! this outbox and skips it. So an event is on the log exactly once, whatever happens between the three steps.
+
+use std::time::Duration;
+
+use gamepipe_domain::time::Timestamp;
+use gamepipe_eventlog::{LogError, OutboxBatch, Record};
+use gamepipe_service::Shutdown;
+use gamepipe_service::failpoint::{self, FailpointError};
+use gamepipe_state::{OutboxEntry, StateError};
+use serde::Deserialize;
+
+use crate::{Api, ApiError};
+
+/// How many events are moved at once: about 2 MB, one append of the log.
+const BATCH_EVENTS: usize = 4096;
+/// A batch smaller than this waits a little for company: an append costs a sync of the disk, however small.
+const SMALL_BATCH_EVENTS: usize = 512;
+/// That wait; a hundredth of the time within which an event should be visible in a table.
+const LINGER: Duration = Duration::from_millis(15);
+/// The pauses after failures double between these.
+const FIRST_BACKOFF: Duration = Duration::from_millis(50);
+const MAX_BACKOFF: Duration = Duration::from_secs(2);
+/// How often a draining relay looks whether the last requests have been answered.
+const DRAIN_POLL: Duration = Duration::from_millis(10);
+
+/// The part of the readiness probe that speaks of the log.
+const PART: &str = "event log";
+
+/// Why a round failed.
+#[derive(Debug, thiserror::Error)]
+enum RoundError {
+    #[error(transparent)]
+    State(#[from] StateError),
+    #[error(transparent)]
+    Log(#[from] LogError),
+    #[error(transparent)]
+    Failpoint(#[from] FailpointError),
+}
+
+impl RoundError {
+    /// True when trying again can't help.
+    fn is_final(&self) -> bool {
+        matches!(
+            self,
+            Self::State(StateError::Corrupt(_)) | Self::Log(LogError::Corrupt(_))
+        )
+    }
+}
+
+/// Relays until `shutdown`, then what is left, within the time of a drain. What remains after that is still in the
+/// outbox, durable, and is relayed by the next start.
+pub(crate) async fn run(api: &Api, shutdown: &Shutdown) -> Result<(), ApiError> {
+    let work = relay(api, shutdown);
+    let drain_time = Duration::from_millis(api.config.drain_ms);
+    let out_of_time = async {
+        shutdown.cancelled().await;
+        tokio::time::sleep(drain_time).await;
+    };
+    tokio::select! {
+        ended = work => ended,
+        () = out_of_time => {
+            tracing::warn!(outbox.depth = api.outbox_depth(), "the relay ran out of time to drain; the rest stays in the outbox");
+            Ok(())
+        }
+    }
+}
+
+async fn relay(api: &Api, shutdown: &Shutdown) -> Result<(), ApiError> {
+    // Where the log stands; unknown at first and after each failure.
+    let mut position = None;
+    let mut pause = FIRST_BACKOFF;
+    loop {
+        match round(api, &mut position).await {
+            Ok(moved) => {
+                pause = FIRST_BACKOFF;
+                api.probes.ready(PART);
+                if moved == 0 && shutdown.is_cancelled() {
+                    if api.is_idle() {
+                        return Ok(());
+                    }
+                    tokio::time::sleep(DRAIN_POLL).await;
+                } else if moved == 0 {
+                    wait_for_more(api, position.unwrap_or(0), shutdown).await;
+                } else if moved < SMALL_BATCH_EVENTS && !shutdown.is_cancelled() {
+                    tokio::time::sleep(LINGER).await;
+                }
+            }
+            Err(error) => {
+                api.metrics.relay_failures.inc();
+                api.probes.not_ready(PART, error.to_string());
+                if error.is_final() {
+                    return Err(ApiError::Relay(error.to_string()));
+                }
+                tracing::warn!(%error, retry.pause_ms = pause.as_millis(), "relaying events failed and is tried again");
+                position = None;
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(MAX_BACKOFF);
+            }
+        }
+    }
+}
+
+async fn wait_for_more(api: &Api, position: u64, shutdown: &Shutdown) {
+    tokio::select! {
+        () = api.state.outbox_changed(position) => {}
+        () = shutdown.cancelled() => {}
+    }
+}
+
+/// One batch: read, append, forget. Returns how many events it moved.
+async fn round(api: &Api, position: &mut Option<u64>) -> Result<usize, RoundError> {
+    let outbox_id = api.state.outbox_id();
+    let after = match *position {
+        Some(after) => after,
+        None => {
+            let after = api.log.outbox_position(outbox_id).await?;
+            api.state.trim_outbox(after).await?;
+            *position.insert(after)
+        }
+    };
+    let entries = api.state.outbox(after, BATCH_EVENTS).await?;
+    api.note_outbox_depth(api.state.outbox_depth().await?);
+    let (Some(first), Some(last)) = (entries.first(), entries.last()) else {
+        return Ok(0);
+    };
+    failpoint::hit("relay.read")?;
+    let (first, last, moved) = (first.sequence, last.sequence, entries.len());
+    note_lag(api, &entries);
+    let records = entries
+        .into_iter()
+        .map(|entry| Record {
+            key: entry.key,
+            value: entry.value,
+            dedupe_id: None,
+        })
+        .collect();
+    api.log
+        .append_from_outbox(OutboxBatch {
+            outbox_id: outbox_id.to_owned(),
+            first,
+            records,
+        })
+        .await?;
+    failpoint::hit("relay.appended")?;
+    api.state.trim_outbox(last).await?;
+    failpoint::hit("relay.trimmed")?;
+    *position = Some(last);
+    api.metrics.relayed.inc_by(moved as u64);
+    api.note_outbox_depth(api.outbox_depth().saturating_sub(moved as u64));
+    Ok(moved)
+}
+
+/// The only field that the relay looks at.
+#[derive(Debug, Deserialize)]
+struct EventTime {
+    event_time: String,
+}
+
+fn note_lag(api: &Api, entries: &[OutboxEntry]) {
+    let oldest = entries
+        .first()
+        .and_then(|entry| serde_json::from_slice::<EventTime>(&entry.value).ok())
+        .and_then(|event| Timestamp::parse_rfc3339(&event.event_time));
+    if let Some(oldest) = oldest {
+        let micros = api.now().micros().saturating_sub(oldest.micros()).max(0);
+        api.metrics
+            .relay_lag
+            .set(Duration::from_micros(micros.unsigned_abs()).as_secs_f64());
+    }
+}
