@@ -13,6 +13,9 @@ pub struct StreamerConfig {
     pub max_epoch_events: usize,
     /// An epoch is cut early at this many bytes of log.
     pub max_epoch_bytes: usize,
+    /// Goes on when the log no longer has records that have not landed, leaving a gap that audits show. Without it the
+    /// streamer refuses to start.
+    pub accept_gap: bool,
     /// Small files of one day of a table are merged when there are this many.
     pub compact_files: usize,
     /// How often the lake is maintained (compaction, checkpoints, clean-up), in seconds; 0: never.
@@ -27,7 +30,9 @@ impl Default for StreamerConfig {
             // Leaves half of the 2 s in which an action must be visible for the commit itself and the query.
             commit_interval_ms: 1000,
             max_epoch_events: 500_000,
-            max_epoch_bytes: 128 << 20,
+            // Three epochs are in memory at most: gathered, waiting and encoded, each with up to twice this as rows.
+            max_epoch_bytes: 48 << 20,
+            accept_gap: false,
             compact_files: 16,
             maintenance_seconds: 30,
             vacuum_seconds: 24 * 3600,

@@ -22,6 +22,12 @@ mod entry;
 
 mod storage;
 
+pub mod maintenance;
+
+mod reading;
+
+pub mod audit;
+
 pub mod epoch;
 
 mod error;

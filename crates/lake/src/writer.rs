@@ -127,7 +127,8 @@ fn split_by_date(
     Ok(())
 }
 
-fn encode_file(
+/// Encodes batches into one file. Blocks for as long as that takes.
+pub(crate) fn encode_file(
     table: &str,
     date: Option<NaiveDate>,
     schema: &SchemaRef,

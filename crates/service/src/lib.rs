@@ -2,9 +2,7 @@
 //!
 //! May import: axum, hyper, tokio, tracing, prometheus-client. Must not import any other gamepipe crate.
 
-pub mod batcher;
 pub mod clock;
-pub mod directory;
 pub mod failpoint;
 pub mod http;
 pub mod probes;

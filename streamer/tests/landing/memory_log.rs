@@ -1,0 +1,184 @@
+//! An event log in memory, for tests: what is appended is there, in order, for as long as the process lives.
+
+use std::sync::{Mutex, PoisonError};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use gamepipe_domain::time::Timestamp;
+use gamepipe_eventlog::{
+    Appended, EventLog, LogError, LogRecord, OutboxBatch, PartitionOffsets, Position, ReadBatch,
+    Record, partition_of,
+};
+use tokio::sync::watch;
+
+/// When every record of a [`MemoryLog`] was appended: 2026-01-02T03:04:05Z.
+pub(crate) const APPENDED: Timestamp = Timestamp::from_micros(1_767_323_045_000_000);
+
+/// The log.
+#[derive(Debug)]
+pub(crate) struct MemoryLog {
+    generation: String,
+    partitions: Mutex<Vec<Partition>>,
+    appended: watch::Sender<u64>,
+    released: Mutex<Vec<u64>>,
+}
+
+#[derive(Debug, Default)]
+struct Partition {
+    low: u64,
+    records: Vec<(Bytes, Bytes)>,
+}
+
+impl MemoryLog {
+    pub(crate) fn new(generation: &str, partitions: u32) -> Self {
+        Self {
+            generation: generation.to_owned(),
+            partitions: Mutex::new((0..partitions).map(|_| Partition::default()).collect()),
+            appended: watch::Sender::new(0),
+            released: Mutex::new(vec![0; partitions as usize]),
+        }
+    }
+
+    /// Appends a record to the partition of its key.
+    pub(crate) fn push(&self, key: &str, value: impl Into<Bytes>) -> Position {
+        let mut partitions = self
+            .partitions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let number = partition_of(key, u32::try_from(partitions.len()).unwrap_or(1));
+        let partition = &mut partitions[number as usize];
+        partition
+            .records
+            .push((Bytes::copy_from_slice(key.as_bytes()), value.into()));
+        let offset = partition.low + partition.records.len() as u64 - 1;
+        drop(partitions);
+        self.appended.send_modify(|count| *count += 1);
+        Position {
+            partition: number,
+            offset,
+        }
+    }
+
+    /// Forgets the first records of a partition, as retention does.
+    pub(crate) fn forget(&self, partition: u32, records: usize) {
+        let mut partitions = self
+            .partitions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let partition = &mut partitions[partition as usize];
+        partition.records.drain(..records);
+        partition.low += records as u64;
+    }
+
+    /// What landing has released, by partition.
+    pub(crate) fn released(&self) -> Vec<u64> {
+        self.released
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}
+
+#[async_trait]
+impl EventLog for MemoryLog {
+    fn partitions(&self) -> u32 {
+        u32::try_from(
+            self.partitions
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .len(),
+        )
+        .unwrap_or(0)
+    }
+
+    fn generation(&self) -> &str {
+        &self.generation
+    }
+
+    async fn append(&self, records: Vec<Record>) -> Result<Vec<Appended>, LogError> {
+        Ok(records
+            .into_iter()
+            .map(|record| Appended::At(self.push(&record.key, record.value)))
+            .collect())
+    }
+
+    async fn append_from_outbox(&self, batch: OutboxBatch) -> Result<(), LogError> {
+        self.append(batch.records).await.map(|_| ())
+    }
+
+    async fn outbox_position(&self, _outbox_id: &str) -> Result<u64, LogError> {
+        Ok(0)
+    }
+
+    async fn read(
+        &self,
+        partition: u32,
+        from: u64,
+        max_bytes: usize,
+    ) -> Result<ReadBatch, LogError> {
+        let partitions = self
+            .partitions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let found = &partitions[partition as usize];
+        let high = found.low + found.records.len() as u64;
+        if from < found.low || from > high {
+            return Err(LogError::OutOfRange {
+                partition,
+                asked: from,
+                low: found.low,
+                high,
+            });
+        }
+        let mut left = max_bytes;
+        let records: Vec<LogRecord> = (from..)
+            .zip(found.records.iter().skip((from - found.low) as usize))
+            .take_while(|(_, (_, value))| {
+                let fits = left > 0;
+                left = left.saturating_sub(value.len());
+                fits
+            })
+            .map(|(offset, (key, value))| LogRecord {
+                offset,
+                appended: APPENDED,
+                key: key.clone(),
+                value: value.clone(),
+            })
+            .collect();
+        let next = from + records.len() as u64;
+        Ok(ReadBatch { records, next })
+    }
+
+    async fn offsets(&self) -> Result<Vec<PartitionOffsets>, LogError> {
+        let partitions = self
+            .partitions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        Ok((0..)
+            .zip(partitions.iter())
+            .map(|(partition, found)| PartitionOffsets {
+                partition,
+                low: found.low,
+                high: found.low + found.records.len() as u64,
+            })
+            .collect())
+    }
+
+    async fn changed(&self, seen: &[u64]) {
+        let mut appended = self.appended.subscribe();
+        appended.mark_unchanged();
+        if self
+            .offsets()
+            .await
+            .is_ok_and(|now| now.iter().zip(seen).any(|(now, seen)| now.high > *seen))
+        {
+            return;
+        }
+        let _ = appended.changed().await;
+    }
+
+    async fn release(&self, landed: &[u64]) -> Result<(), LogError> {
+        *self.released.lock().unwrap_or_else(PoisonError::into_inner) = landed.to_vec();
+        Ok(())
+    }
+}
