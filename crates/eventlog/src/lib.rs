@@ -1,8 +1,11 @@
 //! The event log: partitioned, ordered, durable.
 //!
-//! [`EventLog`] is the port; [`embedded`] keeps it in one directory (fjall). May import: domain. Owns fjall for the log.
+//! [`EventLog`] is the port; [`embedded`] keeps it in one directory (fjall). May import: domain, config, service.
+//! Owns fjall for the log.
 
 pub mod log;
+
+pub mod embedded;
 
 pub use log::{
     Appended, EventLog, LogError, LogRecord, OutboxBatch, PartitionOffsets, Position, ReadBatch,

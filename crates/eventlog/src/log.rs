@@ -30,7 +30,12 @@ pub trait EventLog: Send + Sync + std::fmt::Debug {
 
     /// Up to about `max_bytes` of records of a partition from offset `from` on, in order; empty when there is none yet.
     /// An offset below the partition's low is [`LogError::OutOfRange`]: retention took it.
-    async fn read(&self, partition: u32, from: u64, max_bytes: usize) -> Result<ReadBatch, LogError>;
+    async fn read(
+        &self,
+        partition: u32,
+        from: u64,
+        max_bytes: usize,
+    ) -> Result<ReadBatch, LogError>;
 
     /// The offsets of all partitions, in order of partition.
     async fn offsets(&self) -> Result<Vec<PartitionOffsets>, LogError>;
@@ -39,7 +44,7 @@ pub trait EventLog: Send + Sync + std::fmt::Debug {
     async fn changed(&self, seen: &[u64]);
 
     /// Lets retention take what is below these offsets (one per partition): all of it has landed.
-    /// Nothing above them is ever removed by age or size, unless the hard size limit is reached.
+    /// Nothing above them is ever removed: a log that is full of what has not landed refuses appends instead.
     async fn release(&self, landed: &[u64]) -> Result<(), LogError>;
 }
 
@@ -142,7 +147,9 @@ pub enum LogError {
     #[error("event log unavailable: {0}")]
     Unavailable(String),
     /// The log has reached its hard size limit: land or remove something first.
-    #[error("event log full: {used} of {limit} bytes; the streamer must land events before more are taken")]
+    #[error(
+        "event log full: {used} of {limit} bytes; the streamer must land events before more are taken"
+    )]
     Full {
         /// Bytes in use.
         used: u64,
@@ -164,6 +171,9 @@ pub enum LogError {
     /// What is stored can't be read.
     #[error("event log corrupt: {0}")]
     Corrupt(String),
+    /// A caller's mistake, such as a partition that does not exist or a gap in an outbox's numbers.
+    #[error("invalid call of the event log: {0}")]
+    Invalid(String),
 }
 
 #[cfg(test)]
@@ -173,7 +183,13 @@ mod tests {
     #[test]
     fn partitions_of_known_keys_never_change() {
         // FNV-1a test vectors: "" is cbf29ce484222325, "a" is af63dc4c8601ec8c.
-        assert_eq!(partition_of("", 12), (0xcbf2_9ce4_8422_2325_u64 % 12) as u32);
-        assert_eq!(partition_of("a", 12), (0xaf63_dc4c_8601_ec8c_u64 % 12) as u32);
+        assert_eq!(
+            partition_of("", 12),
+            (0xcbf2_9ce4_8422_2325_u64 % 12) as u32
+        );
+        assert_eq!(
+            partition_of("a", 12),
+            (0xaf63_dc4c_8601_ec8c_u64 % 12) as u32
+        );
     }
 }

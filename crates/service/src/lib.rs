@@ -2,7 +2,9 @@
 //!
 //! May import: axum, hyper, tokio, tracing, prometheus-client. Must not import any other gamepipe crate.
 
+pub mod batcher;
 pub mod clock;
+pub mod directory;
 pub mod failpoint;
 pub mod http;
 pub mod probes;

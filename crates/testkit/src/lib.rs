@@ -1,1 +1,8 @@
-//! Placeholder while the workspace is being laid out.
+//! What tests share: a clock that tests turn, waiting with a deadline, and the conformance suites of the two stores.
+//!
+//! Only tests depend on it. May import: domain, service, and the ports of state and eventlog.
+
+pub mod clock;
+pub mod conformance;
+pub mod place;
+pub mod wait;
