@@ -29,7 +29,7 @@ use crate::JsonMap;
 use crate::definition::Game;
 use crate::definition::game::{Action, Params};
 use crate::entity::{EntityId, Snapshot};
-use crate::event::Event;
+use crate::event::{Event, Origin};
 use crate::request::RequestContext;
 use crate::time::Timestamp;
 use decide::Input;
@@ -126,7 +126,31 @@ pub fn decide(game: &Game, request: &ActionRequest<'_>, snapshot: &Snapshot) -> 
     decide::decide(&Input::of(game, request), snapshot)
 }
 
+/// The decision again, from what an event recorded of it: `request` must have the seed, the time, the parameters and the
+/// context of then, `snapshot` the state of then, and `origin` must be of this game's version, else there is no answer.
+pub fn replay(
+    game: &Game,
+    origin: &Origin,
+    request: &ActionRequest<'_>,
+    snapshot: &Snapshot,
+) -> Option<Decision> {
+    let is_same = origin.rules == game.version() && origin.action == request.action.name();
+    is_same.then(|| {
+        decide(
+            game,
+            &ActionRequest {
+                seed: origin.seed,
+                ..*request
+            },
+            snapshot,
+        )
+    })
+}
+
 /// The decision for a request whose [`entities`] could not be resolved: refused, with its `action_rejected` event.
 pub fn refuse(game: &Game, request: &ActionRequest<'_>, refusal: Refusal) -> Decision {
     decide::refuse(&Input::of(game, request), refusal)
 }
+
+#[cfg(test)]
+mod tests;

@@ -30,6 +30,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value as Json;
 
+use super::types::Fields;
+use super::value::Value;
 use super::{ActionRequest, Decision, Outcome, decide, entities};
 use crate::JsonMap;
 use crate::definition::Game;
@@ -137,7 +139,7 @@ impl Case {
                 self.check_code(&mut wrong, &problem.code, &problem.detail);
             }
             Ok(params) => {
-                let mut snapshot = self.snapshot()?;
+                let mut snapshot = self.snapshot(game)?;
                 let decision = self.decide(game, action, &params, &context, &mut snapshot)?;
                 self.check_decision(&mut wrong, &decision, &snapshot);
             }
@@ -149,16 +151,21 @@ impl Case {
         }
     }
 
-    fn snapshot(&self) -> Result<Snapshot, String> {
+    fn snapshot(&self, game: &Game) -> Result<Snapshot, String> {
         let mut snapshot = Snapshot::default();
         for (id, state) in &self.given.entities {
-            snapshot.insert(
-                entity_id(id)?,
-                Some(Entity {
-                    version: 1,
-                    state: state.clone(),
-                }),
-            );
+            let parsed = entity_id(id)?;
+            let spec = game.entities().get(&parsed.entity_type);
+            let spec = spec.ok_or_else(|| format!("`{id}`: there is no such entity type"))?;
+            let fields = Fields::of(&spec.state);
+            let unknown = state.keys().find(|name| !spec.state.contains_key(*name));
+            if let Some(name) = unknown {
+                return Err(format!("`{id}`: there is no field `{name}`"));
+            }
+            let whole = Value::object_from_json(state, &fields).and_then(|whole| whole.to_json());
+            let whole = whole.map_err(|fault| format!("`{id}`: {}", fault.detail()))?;
+            let Json::Object(state) = whole else { continue };
+            snapshot.insert(parsed, Some(Entity { version: 1, state }));
         }
         for (name, next) in &self.given.counters {
             let state = JsonMap::from_iter([("next".to_owned(), Json::from(*next))]);

@@ -157,6 +157,12 @@ mod tests {
                 .filter_map(|_| again.between(0, 20))
                 .collect::<Vec<_>>()
         );
+        // Pinned: decisions are replayed from their seeds by later releases too.
+        let mut pinned = Draws::from_seed(5);
+        let first: Vec<i64> = (0..4)
+            .filter_map(|_| pinned.between(1, 1_000_000))
+            .collect();
+        assert_eq!([first[0], first[1], first[3]], [903_644, 366_392, 930_365]);
         assert!(
             drawn.iter().all(|number| (0..=20).contains(number)),
             "{drawn:?}"
