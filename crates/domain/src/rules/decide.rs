@@ -248,14 +248,18 @@ fn action_key(
 pub(super) fn decide(input: &Input<'_>, snapshot: &Snapshot) -> Decision {
     let prepared = input.machine().and_then(|mut machine| {
         load_counters(&mut machine, input.plan, snapshot)?;
+        // Keys may draw ids, so what the counters were is taken before.
+        let counters = machine.counters.clone();
         let ids = resolve(input.plan, &mut machine)?;
         let key = action_key(input.plan, &ids, &mut machine)?;
-        Ok((machine, ids, key))
+        Ok((machine, counters, ids, key))
     });
     match prepared {
         Err(fault) => refused(input, input.host_or_action(), fault.into()),
-        Ok((machine, ids, key)) => decide_for(input, snapshot, machine, &ids, &key)
-            .unwrap_or_else(|refusal| refused(input, key, refusal)),
+        Ok((machine, counters, ids, key)) => {
+            decide_for(input, snapshot, machine, &counters, &ids, &key)
+                .unwrap_or_else(|refusal| refused(input, key, refusal))
+        }
     }
 }
 
@@ -295,12 +299,12 @@ fn decide_for(
     input: &Input<'_>,
     snapshot: &Snapshot,
     mut machine: Machine,
+    counters: &BTreeMap<String, i64>,
     ids: &[EntityId],
     key: &str,
 ) -> Result<Decision, Refusal> {
     let plan = input.plan;
     let machine = &mut machine;
-    let counters = machine.counters.clone();
     let before = states(plan, ids, snapshot)?;
     for (index, state) in before.iter().enumerate() {
         machine.set(slot::FIRST_ENTITY + index, state.clone());
@@ -348,7 +352,7 @@ fn decide_for(
         None => None,
     };
     // Ids may be drawn anywhere, so the counters are written last.
-    let mut writes = counter_writes(plan, &counters, machine);
+    let mut writes = counter_writes(plan, counters, machine);
     let entities = entity_writes(&cast, &after, snapshot, &mut writes)?;
     Ok(Decision {
         outcome: Outcome::Done { reply, entities },
