@@ -4,6 +4,7 @@
 //! expected. A definition that loads can't fail at run time for a reason that could have been found at load.
 
 mod check;
+pub mod docs;
 pub mod document;
 pub mod game;
 mod load;
@@ -12,6 +13,7 @@ pub mod problem;
 pub mod schema;
 mod shape;
 pub mod system;
+pub mod template;
 pub mod value;
 mod yaml;
 

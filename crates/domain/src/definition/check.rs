@@ -34,6 +34,16 @@ impl Report {
         self.problems.push(PathProblem::new(path, message));
     }
 
+    /// Adds what the rules' compiler found, unless a check has spoken of the same place: it knows better what was meant.
+    /// A catalog's problem comes with every action that uses it, and is told once.
+    pub(super) fn add_consequences(&mut self, found: Vec<PathProblem>) {
+        for problem in found {
+            if self.is_clean(&problem.path) {
+                self.problems.push(problem);
+            }
+        }
+    }
+
     /// True when nothing is wrong at `path` or inside it.
     pub(super) fn is_clean(&self, path: &str) -> bool {
         !self.problems.iter().any(|problem| {

@@ -14,6 +14,7 @@ use crate::JsonMap;
 use crate::entity::EntityId;
 use crate::request::RequestContext;
 use crate::rules::plan::CompiledAction;
+use crate::rules::simulation::CompiledSimulation;
 
 /// A game, ready to run. Cheap to share behind an `Arc`.
 #[derive(Debug)]
@@ -24,6 +25,7 @@ pub struct Game {
     events: BTreeMap<String, EventType>,
     tables: Vec<Table>,
     queries: Vec<Query>,
+    simulation_rules: Option<CompiledSimulation>,
 }
 
 impl Game {
@@ -41,6 +43,7 @@ impl Game {
         document: GameDocument,
         tables: Vec<Table>,
         actions: BTreeMap<String, Action>,
+        simulation_rules: Option<CompiledSimulation>,
     ) -> Self {
         let events = document
             .spec
@@ -56,6 +59,7 @@ impl Game {
             events,
             tables,
             queries,
+            simulation_rules,
         }
     }
 
@@ -125,6 +129,11 @@ impl Game {
     /// The named groups of queries.
     pub fn reports(&self) -> &BTreeMap<String, ReportSpec> {
         &self.document.spec.reports
+    }
+
+    /// The simulation, compiled; the one that [`Self::simulation`] shows as it is written.
+    pub fn simulation_rules(&self) -> Option<&CompiledSimulation> {
+        self.simulation_rules.as_ref()
     }
 
     /// How `gamepipe play` behaves, if the definition says.

@@ -12,6 +12,7 @@ use super::problem::{PathProblem, Problem, Problems};
 use super::shape::check_shape;
 use super::yaml::{self, Node, PlacedProblem};
 use crate::rules::compile::{compile_action, compile_simulation};
+use crate::rules::simulation::CompiledSimulation;
 
 /// More problems than this are not read by anyone; the rest shows when these are solved.
 const MAX_PROBLEMS: usize = 100;
@@ -35,8 +36,9 @@ pub(super) fn load(
     check::inline_files(&mut document, read_file, &mut report);
     let tables = check::check_tables(&document, &mut report);
     let actions = compile_actions(&document, &mut report);
+    let simulation = compile_play(&document, &mut report);
     if report.problems.is_empty() {
-        return Ok(Game::new(document, tables, actions));
+        return Ok(Game::new(document, tables, actions, simulation));
     }
     Err(problems(file, place(&tree, report.problems)))
 }
@@ -74,22 +76,25 @@ pub fn read_plain_yaml(text: &str) -> Result<serde_json::Value, String> {
 
 fn compile_actions(document: &GameDocument, report: &mut Report) -> BTreeMap<String, Action> {
     let spec = &document.spec;
-    let mut found = Vec::new();
     let mut actions = BTreeMap::new();
     for (name, action) in &spec.actions {
+        if !report.is_clean(&format!("spec.actions.{name}.entities")) {
+            // Every rule that uses an entity of a wrong type would be wrong, too.
+            continue;
+        }
         match compile_action(spec, name) {
             Ok(rules) => drop(actions.insert(name.clone(), Action::new(name, action, rules))),
-            Err(problems) => found.extend(problems),
-        }
-    }
-    found.extend(compile_simulation(spec).err().unwrap_or_default());
-    for problem in found {
-        // What the other checks said of a place is said better there; and a catalog's problem comes with each action.
-        if report.is_clean(&problem.path) {
-            report.problems.push(problem);
+            Err(problems) => report.add_consequences(problems),
         }
     }
     actions
+}
+
+fn compile_play(document: &GameDocument, report: &mut Report) -> Option<CompiledSimulation> {
+    compile_simulation(&document.spec).unwrap_or_else(|problems| {
+        report.add_consequences(problems);
+        None
+    })
 }
 
 /// The shape is right by now, so an error here is one that JSON Schema can't express.

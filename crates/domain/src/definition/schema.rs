@@ -138,3 +138,6 @@ pub fn required_names(specs: &std::collections::BTreeMap<String, ValueSpec>) -> 
         .map(|(name, _)| name.clone())
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use super::problem::join;
-use super::suggest::{did_you_mean, quoted_list};
+use super::suggest::{did_you_mean, quoted_list, shorten};
 use super::yaml::{Entry, Node, NodeValue, Place, PlacedProblem};
 
 /// Everything in which `tree` differs from `schema`, a root schema with `$defs`.
@@ -43,7 +43,13 @@ impl<'a> Walk<'a> {
             .copied()
             .find(|branch| accepts(branch, node))
         else {
-            let (expected, hint) = expectation(&branches, node);
+            let (expected, mut hint) = expectation(&branches, node);
+            let is_list = branches
+                .iter()
+                .any(|branch| types(branch).any(|name| name == "array"));
+            if let (NodeValue::Text(text), true) = (&node.value, is_list) {
+                hint = format!("; write `[{}]`", shorten(text));
+            }
             let message = format!("expected {expected}, got {}{hint}", node.describe());
             return self.report(node.place, path, message);
         };

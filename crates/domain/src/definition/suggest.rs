@@ -2,6 +2,8 @@
 
 /// Names longer than this are compared no further: nobody mistypes them, and the comparison is quadratic.
 const LONGEST_NAME: usize = 64;
+/// Fewer letters are the start of too many names.
+const SHORTEST_START: usize = 3;
 
 /// `; did you mean `x`?` for the known name nearest to `wrong`, or nothing when none is near.
 pub fn did_you_mean<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> String {
@@ -33,7 +35,20 @@ fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Option<
     let tolerance = wrong_folded.len().div_ceil(3).min(4);
     known
         .into_iter()
-        .map(|name| (distance(&wrong_folded, &fold(name)), name))
+        .map(|name| {
+            let folded = fold(name);
+            // `bool` is `boolean`, however many letters are missing.
+            let is_start =
+                wrong_folded.len() >= SHORTEST_START && folded.starts_with(&wrong_folded);
+            (
+                if is_start {
+                    1
+                } else {
+                    distance(&wrong_folded, &folded)
+                },
+                name,
+            )
+        })
         .filter(|(distance, name)| *distance <= tolerance && *distance < name.chars().count())
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, name)| name)
@@ -80,6 +95,7 @@ mod tests {
         assert_eq!(nearest("tabels", known), Some("tables"));
         assert_eq!(nearest("max_length", known), Some("maxLength"));
         assert_eq!(nearest("Actions", known), Some("actions"));
+        assert_eq!(nearest("tab", known), Some("tables"));
         assert_eq!(nearest("weather", known), None);
         assert_eq!(nearest("", known), None);
         assert_eq!(nearest("xyz", known), None);

@@ -44,7 +44,7 @@ fn key(report: &mut Report, path: &str, event: &EventSpec) {
     };
     let path = join(path, "key");
     if !event.from.contains(&EventOrigin::Client) {
-        report.add(&path, "says nothing unless the event is `from: [client]`: the events of an action have its key");
+        return report.add(path, "says nothing unless the event is `from: [client]`: the events of an action have its key");
     }
     match event.properties.get(key) {
         None => {

@@ -170,6 +170,7 @@ fn columns(
                     spec.name
                 ),
             );
+            continue;
         }
         let Some((source, source_kind)) = source(report, &path, table, spec, events, rows) else {
             continue;

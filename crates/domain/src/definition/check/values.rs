@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{EXACT_INTEGER, Report, names};
 use crate::definition::document::{Capacity, ValueKind, ValueSpec};
 use crate::definition::problem::join;
-use crate::definition::value::{check_value, describe, is_too_deep, kind_name};
+use crate::definition::value::{check_value, describe, is_too_deep};
 
 /// Checks everything that a value's declaration says by itself; the capacity of a bag of state is checked by its entity.
 pub(super) fn check(report: &mut Report, path: &str, spec: &ValueSpec) {
@@ -159,10 +159,7 @@ fn allowed(report: &mut Report, path: &str, spec: &ValueSpec) {
                 "null is allowed by `nullable: true`, not by `enum`",
             );
         } else if let Err(mismatch) = check_value(&unbounded, value, true) {
-            report.add(
-                value_path,
-                format!("not {}: {}", kind_name(spec.kind), mismatch.detail),
-            );
+            report.add(value_path, format!("does not fit: {}", mismatch.detail));
         } else if seen.contains(&value) {
             report.add(value_path, format!("{} is given twice", describe(value)));
         }

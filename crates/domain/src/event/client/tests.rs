@@ -109,7 +109,7 @@ fn an_event_without_a_key_property_belongs_to_its_host_or_to_nobody() {
 }
 
 #[test]
-fn each_fault_has_its_code_and_place() {
+fn what_is_no_event_of_the_game_is_refused() {
     check_refused("[1]", "invalid_json", "", "one JSON object");
     check_refused("{", "invalid_json", "", "EOF");
     check_refused(&level_up(r#"} x {"#), "invalid_json", "", "trailing");
@@ -138,6 +138,10 @@ fn each_fault_has_its_code_and_place() {
         "/event_type",
         "clients can't",
     );
+}
+
+#[test]
+fn properties_that_do_not_fit_are_refused_with_their_place() {
     check_refused(
         r#"{"event_type":"level_up","level":1}"#,
         "missing_property",
@@ -180,6 +184,10 @@ fn each_fault_has_its_code_and_place() {
         "/level",
         "expected integer",
     );
+}
+
+#[test]
+fn names_times_and_keys_that_can_not_be_are_refused() {
     check_refused(
         &level_up(r#","_seed":1"#),
         "reserved_name",
