@@ -11,6 +11,7 @@
 
 mod apply;
 pub mod cases;
+mod catalogs;
 mod check;
 pub mod compile;
 mod decide;
@@ -18,6 +19,7 @@ mod effects;
 mod eval;
 mod fault;
 pub mod functions;
+mod input;
 mod node;
 pub mod plan;
 pub mod random;
@@ -32,9 +34,9 @@ use crate::entity::{EntityId, Snapshot};
 use crate::event::{Event, Origin};
 use crate::request::RequestContext;
 use crate::time::Timestamp;
-use decide::Input;
+use input::Input;
 
-pub use decide::Invalid;
+pub use input::Invalid;
 
 /// A request for an action, with everything that the outcome may depend on besides the snapshot.
 #[derive(Debug, Clone, Copy)]

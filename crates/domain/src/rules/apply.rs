@@ -1,5 +1,7 @@
 //! What the functions of [`super::functions::TABLE`] do.
 
+mod bags;
+
 use std::cmp::Ordering;
 use std::sync::Arc;
 
@@ -7,7 +9,9 @@ use super::eval::{Machine, arithmetic, compare};
 use super::fault::Fault;
 use super::functions::Op;
 use super::node::Binary;
-use super::value::{Entries, Value, normal_bag, widen};
+use super::value::{Entries, Value, widen};
+pub(crate) use bags::{combine, held, units};
+
 use crate::request::hostname;
 use crate::time::Timestamp;
 
@@ -35,7 +39,8 @@ pub(crate) fn call(op: Op, args: Vec<Value>, machine: &mut Machine) -> Result<Va
         | Op::Round
         | Op::Floor
         | Op::Ceil
-        | Op::Sum => number(op, one, two),
+        | Op::Sum
+        | Op::SumDoubles => number(op, one, two),
         Op::ToInt | Op::ToDouble | Op::ToText | Op::ToTime => convert(op, one),
         Op::Contains
         | Op::StartsWith
@@ -55,7 +60,7 @@ pub(crate) fn call(op: Op, args: Vec<Value>, machine: &mut Machine) -> Result<Va
         | Op::Units
         | Op::Covers
         | Op::Plus
-        | Op::Minus => bag(op, &one, &two),
+        | Op::Minus => bags::call(op, &one, &two),
         Op::Size | Op::Keys | Op::Values | Op::Range | Op::Distinct => {
             collection(op, &one, machine)
         }
@@ -166,14 +171,13 @@ fn number(op: Op, one: Value, two: Value) -> Result<Value, Fault> {
                 .ok_or_else(|| Fault::missing("the list is empty".to_owned()))?;
             items.try_fold(first, |best, item| number(pairwise, best, item))
         }
-        Op::Sum => {
-            let items = list(&one)?;
-            let zero = if matches!(items.first(), Some(Value::Double(_))) {
-                Value::Double(0.0)
-            } else {
+        Op::Sum | Op::SumDoubles => {
+            let zero = if op == Op::Sum {
                 Value::Int(0)
+            } else {
+                Value::Double(0.0)
             };
-            items
+            list(&one)?
                 .iter()
                 .try_fold(zero, |total, item| arithmetic(Binary::Add, &total, item))
         }
@@ -331,100 +335,6 @@ fn collection(op: Op, one: &Value, machine: &mut Machine) -> Result<Value, Fault
         }
         (_, other) => Err(Fault::wrong_type("a collection", other.sort())),
     }
-}
-
-fn bag(op: Op, one: &Value, two: &Value) -> Result<Value, Fault> {
-    match op {
-        Op::Units => Ok(Value::Int(units(entries(one)?)?)),
-        Op::Covers => {
-            let needed = entries(two)?;
-            for (item, count) in needed {
-                if held(one, item)? < int(count)? {
-                    return Ok(Value::Bool(false));
-                }
-            }
-            Ok(Value::Bool(true))
-        }
-        Op::Plus => combine(one, two, Binary::Add),
-        Op::Minus => {
-            if bag(Op::Covers, one, two)? == Value::Bool(false) {
-                return Err(Fault::insufficient(
-                    "minus(): the first bag doesn't cover the second".to_owned(),
-                ));
-            }
-            combine(one, two, Binary::Subtract)
-        }
-        Op::Tally => count_up(list(one)?.iter().map(|item| Ok((string(item)?.clone(), 1)))),
-        Op::BagOfCounts => {
-            let (items, counts) = (list(one)?, list(two)?);
-            same_length(items.len(), counts.len())?;
-            count_up(
-                items
-                    .iter()
-                    .zip(counts.iter())
-                    .map(|(item, count)| Ok((string(item)?.clone(), int(count)?))),
-            )
-        }
-        _ => count_up(list(one)?.iter().map(|object| {
-            let absent = |name: &str| Fault::missing(format!("an item has no '{name}'"));
-            let item = match object.entry("item_id").ok_or_else(|| absent("item_id"))? {
-                Value::Int(number) => Arc::from(number.to_string()),
-                other => string(other)?.clone(),
-            };
-            Ok((
-                item,
-                int(object.entry("quantity").ok_or_else(|| absent("quantity"))?)?,
-            ))
-        })),
-    }
-}
-
-fn count_up(counts: impl Iterator<Item = Result<(Arc<str>, i64), Fault>>) -> Result<Value, Fault> {
-    let mut all = std::collections::BTreeMap::<Arc<str>, i64>::new();
-    for count in counts {
-        let (item, count) = count?;
-        if count < 0 {
-            return Err(Fault::out_of_bounds(format!(
-                "a bag can't hold {count} of '{item}'"
-            )));
-        }
-        let held = all.entry(item.clone()).or_default();
-        *held = held
-            .checked_add(count)
-            .ok_or_else(|| Fault::arithmetic(format!("too many of '{item}'")))?;
-    }
-    Ok(Value::sorted_map(
-        all.into_iter()
-            .filter(|(_, count)| *count != 0)
-            .map(|(item, count)| (item, Value::Int(count)))
-            .collect(),
-    ))
-}
-
-/// How many units the entries of a bag hold in all.
-pub(crate) fn units(bag: &Entries) -> Result<i64, Fault> {
-    bag.iter().try_fold(0_i64, |total, (item, count)| {
-        total
-            .checked_add(int(count)?)
-            .ok_or_else(|| Fault::arithmetic(format!("too many units with '{item}'")))
-    })
-}
-
-/// How many of an item a bag holds.
-pub(crate) fn held(bag: &Value, item: &str) -> Result<i64, Fault> {
-    bag.entry(item).map_or(Ok(0), int)
-}
-
-/// Both bags together, or the first without the second: `operator` is `Add` or `Subtract`. The result may be negative
-/// only on the way: [`normal_bag`] refuses it.
-pub(crate) fn combine(one: &Value, two: &Value, operator: Binary) -> Result<Value, Fault> {
-    let mut counts: std::collections::BTreeMap<Arc<str>, Value> =
-        entries(one)?.iter().cloned().collect();
-    for (item, count) in entries(two)? {
-        let held = counts.get(item).cloned().unwrap_or(Value::Int(0));
-        counts.insert(item.clone(), arithmetic(operator, &held, count)?);
-    }
-    normal_bag(&counts.into_iter().collect())
 }
 
 /// The int in a value.

@@ -7,145 +7,17 @@ use serde_json::Value as Json;
 use super::effects::{self, Cast, check_bounds};
 use super::eval::Machine;
 use super::fault::Fault;
-use super::plan::{CasePlan, CompiledAction, EmitPlan, EntityPlan, Requirement, slot};
-use super::random::{Draws, event_id};
+use super::input::{Input, first_broken};
+use super::plan::{CasePlan, CompiledAction, EmitPlan, EntityPlan, slot};
 use super::value::{Value, entries_to_json};
-use super::{ActionRequest, Decision, EntityWrite, MAX_KEY_BYTES, Outcome, Refusal, RefusalKind};
+use super::{Decision, EntityWrite, MAX_KEY_BYTES, Outcome, Refusal, RefusalKind};
 use crate::JsonMap;
-use crate::definition::Game;
 use crate::definition::document::Exists;
 use crate::entity::{EntityId, Snapshot};
-use crate::event::{ACTION_REJECTED, Event, Origin};
-use crate::request::RequestContext;
-use crate::time::Timestamp;
+use crate::event::{ACTION_REJECTED, Event};
 
 /// The field of a counter's state with the id that is next.
 const NEXT: &str = "next";
-
-/// A request as the decision sees it, without the game around it.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Input<'a> {
-    pub(super) plan: &'a CompiledAction,
-    pub(super) action: &'a str,
-    pub(super) rules_version: &'a str,
-    pub(super) params: &'a JsonMap,
-    pub(super) context: &'a RequestContext,
-    pub(super) seed: u64,
-    pub(super) now: Timestamp,
-}
-
-impl<'a> Input<'a> {
-    pub(super) fn of(game: &'a Game, request: &ActionRequest<'a>) -> Self {
-        Self {
-            plan: request.action.rules(),
-            action: request.action.name(),
-            rules_version: game.version(),
-            params: request.params.values(),
-            context: request.context,
-            seed: request.seed,
-            now: request.now,
-        }
-    }
-
-    fn machine(&self) -> Result<Machine, Fault> {
-        let mut machine = Machine::new(self.plan.slots, Draws::from_seed(self.seed), self.now);
-        fill(&mut machine, self.plan, self.params, self.context)?;
-        machine.set(slot::NOW, Value::Time(self.now));
-        Ok(machine)
-    }
-
-    fn host_or_action(&self) -> String {
-        self.context
-            .host
-            .clone()
-            .unwrap_or_else(|| self.action.to_owned())
-    }
-
-    fn event(&self, event_type: &str, index: usize, key: String, data: JsonMap) -> Event {
-        Event {
-            id: event_id(
-                self.now,
-                self.seed,
-                u64::try_from(index).unwrap_or(u64::MAX),
-            ),
-            event_type: event_type.to_owned(),
-            time: self.now,
-            key,
-            data,
-            context: self.context.clone(),
-            origin: Some(Origin {
-                action: self.action.to_owned(),
-                seed: self.seed,
-                rules: self.rules_version.to_owned(),
-            }),
-        }
-    }
-}
-
-/// Puts what a request brought into a frame.
-fn fill(
-    machine: &mut Machine,
-    plan: &CompiledAction,
-    params: &JsonMap,
-    context: &RequestContext,
-) -> Result<(), Fault> {
-    let params =
-        Value::object_from_json(params, &plan.params).map_err(|fault| fault.inside("params"))?;
-    machine.set(slot::PARAMS, params);
-    let text = |value: &Option<String>| value.as_deref().map_or(Value::Null, Value::text);
-    let context = Value::map(vec![
-        ("accept".into(), text(&context.accept)),
-        ("host".into(), text(&context.host)),
-        ("user_agent".into(), text(&context.user_agent)),
-    ]);
-    machine.set(slot::CONTEXT, context);
-    Ok(())
-}
-
-/// A condition of `validate` that does not hold.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Invalid {
-    /// The condition's code.
-    pub code: String,
-    /// Its message.
-    pub message: String,
-}
-
-impl CompiledAction {
-    /// The counters that must be in the snapshot before anything is decided.
-    pub fn counters(&self) -> &[EntityId] {
-        &self.counters
-    }
-
-    /// Checks the conditions of `validate`, in order, on parameters that have been checked already.
-    pub fn validate(&self, params: &JsonMap, context: &RequestContext) -> Result<(), Invalid> {
-        if self.validate.is_empty() {
-            return Ok(());
-        }
-        let mut machine = Machine::new(self.slots, Draws::from_seed(0), Timestamp::from_micros(0));
-        fill(&mut machine, self, params, context)
-            .and_then(|()| first_broken(&self.validate, &mut machine))
-            .unwrap_or_else(|fault| Some((fault.code().to_owned(), fault.detail().to_owned())))
-            .map_or(Ok(()), |(code, message)| Err(Invalid { code, message }))
-    }
-}
-
-/// The code and message of the first condition that does not hold.
-fn first_broken(
-    requirements: &[Requirement],
-    machine: &mut Machine,
-) -> Result<Option<(String, String)>, Fault> {
-    for requirement in requirements {
-        if !machine.holds(&requirement.rule)? {
-            let message = machine.text(&requirement.message)?;
-            return Ok(Some((
-                requirement.code.clone(),
-                message.as_ref().to_owned(),
-            )));
-        }
-    }
-    Ok(None)
-}
 
 impl From<Fault> for Refusal {
     fn from(fault: Fault) -> Self {

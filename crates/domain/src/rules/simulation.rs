@@ -8,12 +8,13 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
+use super::catalogs::catalogs;
 use super::check::{Scope, check_as};
 use super::eval::Machine;
 use super::fault::Fault;
 use super::node::Expression;
 use super::random::Draws;
-use super::types::{self, Type};
+use super::types::Type;
 use super::value::Value;
 use crate::JsonMap;
 use crate::definition::document::{ActionSpec, Expr, GameSpec, SimulationSpec, SimulationStep};
@@ -242,7 +243,7 @@ pub fn compile_simulation(spec: &GameSpec) -> Result<Option<CompiledSimulation>,
     let Some(simulation) = &spec.simulation else {
         return Ok(None);
     };
-    let catalogs = types::catalogs(spec)?;
+    let catalogs = catalogs(spec)?;
     let mut scope = Scope::new(SLOTS);
     scope.allow_draws();
     scope.constant("catalogs", catalogs.ty, catalogs.value);

@@ -1,10 +1,11 @@
 //! The corpus: expressions with what the checker says of them and what they give. Adding one needs no Rust.
 
 use crate::definition::document::{Expr, GameSpec};
+use crate::rules::catalogs::catalogs;
 use crate::rules::check::{Scope, check};
 use crate::rules::eval::Machine;
 use crate::rules::random::Draws;
-use crate::rules::types::{Type, catalogs};
+use crate::rules::types::Type;
 use crate::rules::value::Value;
 use crate::time::Timestamp;
 use serde_json::{Value as Json, json};
@@ -157,6 +158,7 @@ fn a_catalog_whose_items_disagree_is_a_problem_with_its_place() {
     );
 }
 
+/// LI-1.
 #[test]
 fn expressions_that_are_too_long_or_too_deep_are_refused() {
     let long_sum = vec!["1"; 4000].join("+");

@@ -12,7 +12,8 @@ use crate::entity::{Entity, EntityId, Snapshot};
 use crate::event::ACTION_REJECTED;
 use crate::request::RequestContext;
 use crate::rules::compile::compile_action;
-use crate::rules::decide::{Input, decide, entities};
+use crate::rules::decide::{decide, entities};
+use crate::rules::input::Input;
 use crate::rules::plan::CompiledAction;
 use crate::rules::{Decision, Outcome};
 use crate::time::Timestamp;
@@ -212,6 +213,7 @@ fn players(snapshot: &Snapshot, decision: &Decision) -> (Vec<JsonMap>, Vec<JsonM
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
+    // OV-1.
     #[test]
     fn decisions_keep_bounds_and_refusals_change_nothing(scene in scene()) {
         let (spec, _, decision) = play(&scene);
@@ -237,6 +239,7 @@ proptest! {
         }
     }
 
+    // OV-1.
     #[test]
     fn transfers_make_and_destroy_nothing(mut scene in scene(), gold in number(), items in bag(), back in bag()) {
         let swap = json!([
