@@ -5,4 +5,5 @@
 pub mod clock;
 pub mod conformance;
 pub mod place;
+pub mod reexec;
 pub mod wait;

@@ -36,6 +36,17 @@ pub(super) enum Request {
     Release(Vec<u64>, Reply<()>),
 }
 
+impl Request {
+    fn refuse(self, reason: &str) {
+        let error = LogError::Unavailable(reason.to_owned());
+        // Whoever no longer waits has given up.
+        match self {
+            Self::Append(_, reply) => drop(reply.send(Err(error))),
+            Self::Relay(_, reply) | Self::Release(_, reply) => drop(reply.send(Err(error))),
+        }
+    }
+}
+
 /// The one place that changes the log.
 pub(super) struct Writer {
     disk: Arc<Disk>,
@@ -123,9 +134,6 @@ impl Writer {
     /// Writes and syncs a batch. After an error of the disk nothing more is written: what a file holds after a failed
     /// write or sync is unknown, and a record after a torn one would never be read again.
     fn write(&mut self, batch: OwnedWriteBatch, marks: Vec<Marks>) -> Result<(), String> {
-        if let Some(reason) = &self.broken {
-            return Err(reason.clone());
-        }
         failpoint::hit("log.append.before").map_err(|error| error.to_string())?;
         let written = batch
             .durability(None)
@@ -151,9 +159,6 @@ impl Writer {
     fn write_aside(&mut self, batch: OwnedWriteBatch, marks: Vec<Marks>) -> Result<(), LogError> {
         if batch.is_empty() {
             return Ok(());
-        }
-        if let Some(reason) = &self.broken {
-            return Err(LogError::Unavailable(reason.clone()));
         }
         if let Err(error) = batch.commit() {
             return Err(LogError::Unavailable(self.break_down(&error.to_string())));
@@ -249,6 +254,13 @@ impl BatchWork for Writer {
     }
 
     fn run(&mut self, requests: &mut Vec<Request>) {
+        if let Some(reason) = &self.broken {
+            // Not even a duplicate is told: what a plan would look at may hold what was never synced.
+            requests
+                .drain(..)
+                .for_each(|request| request.refuse(reason));
+            return;
+        }
         let requests = std::mem::take(requests);
         let incoming = requests.iter().map(Self::weight).sum::<usize>() as u64;
         self.make_room(incoming);

@@ -33,6 +33,17 @@ pub(super) enum Request {
     Trim(u64, Reply<()>),
 }
 
+impl Request {
+    fn refuse(self, reason: &str) {
+        let error = StateError::Unavailable(reason.to_owned());
+        // Whoever no longer waits has given up.
+        match self {
+            Self::Commit(_, reply) => drop(reply.send(Err(error))),
+            Self::Trim(_, reply) => drop(reply.send(Err(error))),
+        }
+    }
+}
+
 /// The one place that changes the store.
 pub(super) struct Writer {
     disk: Arc<Disk>,
@@ -88,12 +99,6 @@ impl Writer {
     /// Writes and syncs a batch. After an error of the disk nothing more is written: what a file holds after a failed
     /// write or sync is unknown, and a record after a torn one would never be read again.
     fn write(&mut self, batch: OwnedWriteBatch) -> Result<(), Failure> {
-        if let Some(reason) = &self.broken {
-            return Err(Failure {
-                reason: reason.clone(),
-                applied: false,
-            });
-        }
         let not_begun = |error: failpoint::FailpointError| Failure {
             reason: error.to_string(),
             applied: false,
@@ -222,6 +227,13 @@ impl BatchWork for Writer {
     }
 
     fn run(&mut self, requests: &mut Vec<Request>) {
+        if let Some(reason) = &self.broken {
+            // Not even a replay is answered: what a plan would look at may hold what was never synced.
+            requests
+                .drain(..)
+                .for_each(|request| request.refuse(reason));
+            return;
+        }
         let disk = Arc::clone(&self.disk);
         let mut plan = Plan::new(&disk, self.marks);
         let now = self.now();
@@ -264,6 +276,9 @@ impl BatchWork for Writer {
     }
 
     fn tick(&mut self) {
+        if self.broken.is_some() {
+            return;
+        }
         let disk = Arc::clone(&self.disk);
         let plan = Plan::new(&disk, self.marks);
         let mut batch = disk.db.batch();
@@ -280,14 +295,8 @@ impl Writer {
         if batch.is_empty() {
             return Ok(());
         }
-        let result = match &self.broken {
-            Some(reason) => Err(reason.clone()),
-            None => batch
-                .commit()
-                .map_err(|error| self.break_down(&error.to_string())),
-        };
-        result.map_err(|reason| Failure {
-            reason,
+        batch.commit().map_err(|error| Failure {
+            reason: self.break_down(&error.to_string()),
             applied: false,
         })
     }
