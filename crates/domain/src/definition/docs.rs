@@ -41,9 +41,8 @@ fn head(page: &mut String, game: &Game) {
         line!(page, "{}", sentence(description));
         line!(page);
     }
-    let mut facts = Table::new(&["", ""]);
-    facts.row([code("name"), code(game.name())]);
-    facts.row([code("version"), code(game.version())]);
+    let mut facts = Table::new(&["game", &code(game.name())]);
+    facts.row(["version".to_owned(), code(game.version())]);
     facts.row(["SQL schema".to_owned(), code(&game.schema_name())]);
     facts.row(["topic".to_owned(), code(&game.topic())]);
     facts.write(page);

@@ -5,6 +5,7 @@
 
 mod parse;
 mod scalar;
+mod size;
 
 use serde_json::Value;
 

@@ -66,9 +66,11 @@ fn how_to_sum(page: &mut String, schema: &str, table: &Table, list: &str) {
          them, so sum and count those once per event.",
         code(list)
     );
-    let repeated = table.columns.iter().find(|column| {
+    // An example makes sense with a quantity: an id is a number that nobody sums.
+    let repeated = table.columns.iter().rev().find(|column| {
         matches!(column.kind, ColumnKind::Integer | ColumnKind::Number)
             && !matches!(column.source, ColumnSource::RowItem(_))
+            && !column.name.ends_with("id")
     });
     line!(page);
     if let Some(column) = repeated {

@@ -4,6 +4,9 @@ use serde_json::Value;
 
 use crate::definition::document::{Capacity, Expr, ValueKind, ValueSpec};
 
+/// Cells up to this many characters are lined up; longer ones stick out rather than blow up every row.
+const WIDEST: usize = 60;
+
 /// A table of Markdown, written with its columns lined up.
 pub(super) struct Table {
     rows: Vec<Vec<String>>,
@@ -41,7 +44,7 @@ impl Table {
                 .iter()
                 .filter_map(|row| row.get(column))
                 .map(|cell| cell.chars().count());
-            lengths.max().unwrap_or(0).max(3)
+            lengths.max().unwrap_or(0).clamp(3, WIDEST)
         };
         let is_used = |column: &usize| {
             rows.iter()
@@ -135,7 +138,12 @@ pub(super) fn value_type(spec: &ValueSpec) -> String {
         parts.push("may be null".to_owned());
     }
     if let Some(default) = &spec.default {
-        parts.push(format!("default {}", code(&plain(default))));
+        let text = plain(default);
+        parts.push(if text.is_empty() {
+            "empty by default".to_owned()
+        } else {
+            format!("default {}", code(&text))
+        });
     }
     parts.join(", ")
 }

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Tag};
 
 use super::super::suggest::shorten;
+use super::size::{height, json_height, weight};
 use super::{Entry, Node, NodeValue, Place, PlacedProblem, scalar};
 
 /// The largest definition, in bytes: etcd takes no larger object, so a `Game` resource can't be larger either.
@@ -51,15 +52,7 @@ fn json(text: &str) -> Option<Node> {
         return None;
     }
     let value: serde_json::Value = serde_json::from_str(text).ok()?;
-    (depth(&value) <= MAX_DEPTH).then(|| Node::from_json(&value))
-}
-
-fn depth(value: &serde_json::Value) -> usize {
-    match value {
-        serde_json::Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
-        serde_json::Value::Object(fields) => 1 + fields.values().map(depth).max().unwrap_or(0),
-        _ => 0,
-    }
+    (json_height(&value) <= MAX_DEPTH).then(|| Node::from_json(&value))
 }
 
 /// Reading can't go on; the reason is among the problems.
@@ -356,35 +349,6 @@ fn place(marker: Marker) -> Place {
     Place {
         line: marker.line(),
         column: marker.col() + 1,
-    }
-}
-
-/// About how many bytes a tree takes.
-fn weight(node: &Node) -> usize {
-    const PER_NODE: usize = 64;
-    PER_NODE
-        + match &node.value {
-            NodeValue::Text(text) => text.len(),
-            NodeValue::List(items) => items.iter().map(weight).sum(),
-            NodeValue::Map(entries) => entries
-                .iter()
-                .map(|entry| entry.key.len() + weight(&entry.node))
-                .sum(),
-            _ => 0,
-        }
-}
-
-fn height(node: &Node) -> usize {
-    match &node.value {
-        NodeValue::List(items) => 1 + items.iter().map(height).max().unwrap_or(0),
-        NodeValue::Map(entries) => {
-            1 + entries
-                .iter()
-                .map(|entry| height(&entry.node))
-                .max()
-                .unwrap_or(0)
-        }
-        _ => 0,
     }
 }
 
