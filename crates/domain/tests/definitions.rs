@@ -302,25 +302,3 @@ fn the_examples_of_the_guide_load_or_are_part_of_one_that_does() {
         );
     }
 }
-
-#[test]
-fn the_guide_lists_every_function_and_no_other() {
-    let page = std::fs::read_to_string(project().join("docs/guides/your-own-game.md")).unwrap();
-    let section = page.split("### Functions").nth(1).unwrap();
-    let section = section.split("## Catalogs").next().unwrap();
-    let mut listed: Vec<&str> = section
-        .lines()
-        .filter_map(|line| line.strip_prefix("| `")?.split(" | ").next())
-        .flat_map(|calls| calls.split('`'))
-        .filter_map(|call| call.split_once('(').map(|(name, _)| name))
-        .collect();
-    let mut known: Vec<&str> = gamepipe_domain::rules::functions::TABLE
-        .iter()
-        .map(|function| function.name)
-        .collect();
-    for names in [&mut listed, &mut known] {
-        names.sort_unstable();
-        names.dedup();
-    }
-    assert_eq!(listed, known);
-}

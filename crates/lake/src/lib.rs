@@ -2,8 +2,8 @@
 //!
 //! Write side, in the order in which rows pass: [`schema`] (definition -> Arrow), [`lake`] (tables made and grown),
 //! `writer` and `stats` (rows -> Parquet), [`commit`] (one txn per partition, `_epochs` last) over `table_log`, `entry`
-//! and `storage`, [`epoch`] (the audit trail), `maintenance`, [`audit`]. Read side: `snapshot` (pinned versions),
-//! `provider` (DataFusion tables).
+//! and `storage`, [`epoch`] (the audit trail), `maintenance`, [`audit`]. Read side: [`reader`] (pins a consistent cut),
+//! [`snapshot`] (a table at a version), [`provider`] (DataFusion tables).
 //! May import: domain, config, service's clock and failpoints. Owns deltalake.
 
 pub mod schema;
@@ -29,6 +29,12 @@ mod reading;
 pub mod audit;
 
 pub mod epoch;
+
+pub mod reader;
+
+pub mod snapshot;
+
+pub mod provider;
 
 mod error;
 

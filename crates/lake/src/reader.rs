@@ -1,0 +1,216 @@
+//! The lake as queries see it: one consistent cut at a time.
+
+use std::collections::BTreeMap;
+use std::path::Path as FilePath;
+use std::sync::{Arc, OnceLock};
+
+use arrow::datatypes::SchemaRef;
+use datafusion::datasource::TableProvider;
+use gamepipe_domain::definition::game::{Game, Table};
+use gamepipe_domain::definition::system;
+use object_store::ObjectStore;
+use object_store::local::LocalFileSystem;
+use object_store::path::Path;
+use object_store::prefix::PrefixStore;
+use url::Url;
+
+use crate::provider::PinnedTable;
+use crate::snapshot::TableSnapshot;
+use crate::snapshot::followed_log::FollowedLog;
+
+mod declared;
+mod epochs;
+
+use epochs::{EpochTail, Pinned};
+
+/// Why the lake can't be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// A file can't be read.
+    #[error("can't read {path} of the lake: {source}")]
+    Store {
+        /// Below the lake's root.
+        path: String,
+        /// Why.
+        source: object_store::Error,
+    },
+    /// A table's log says something that this reader can't follow.
+    #[error("table {table}: {reason}")]
+    Table {
+        /// Which one.
+        table: String,
+        /// What it says.
+        reason: String,
+    },
+}
+
+/// Which columns and tables are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum View {
+    /// The declared tables with their declared columns, nothing else.
+    Declared,
+    /// Every table of the lake with all its columns.
+    Raw,
+}
+
+/// Reads the lake of one game. Shared by all queries: what has been read of the logs is kept.
+#[derive(Debug)]
+pub struct LakeReader {
+    game: Arc<Game>,
+    store: Arc<dyn ObjectStore>,
+    epochs: EpochTail,
+    logs: BTreeMap<String, FollowedLog>,
+}
+
+impl LakeReader {
+    /// A reader of the lake in the directory `root`. Nothing is read yet; the directory need not exist.
+    pub fn open(root: &FilePath, game: Arc<Game>) -> Arc<Self> {
+        let absolute = std::path::absolute(root).unwrap_or_else(|_| root.to_owned());
+        let prefix = Path::from_absolute_path(&absolute).unwrap_or_default();
+        let store: Arc<dyn ObjectStore> =
+            Arc::new(PrefixStore::new(LocalFileSystem::new(), prefix));
+        let url = Url::from_directory_path(&absolute).unwrap_or_else(|()| {
+            // An absolute path always makes a URL; what remains finds no table and says so.
+            Url::from_directory_path("/").unwrap_or_else(|()| unreachable!("/ is a directory path"))
+        });
+        let mut logs = BTreeMap::new();
+        let declared = game.tables().iter().map(|table| table.name.as_str());
+        for name in declared.chain(system::RESERVED_TABLES) {
+            logs.insert(
+                name.to_owned(),
+                FollowedLog::new(name, store.clone(), url.clone()),
+            );
+        }
+        Arc::new(Self {
+            game,
+            epochs: EpochTail::new(store.clone()),
+            store,
+            logs,
+        })
+    }
+
+    /// The game whose lake this is.
+    pub fn game(&self) -> &Arc<Game> {
+        &self.game
+    }
+
+    /// The lake's files; nothing else can be reached through it.
+    pub fn store(&self) -> &Arc<dyn ObjectStore> {
+        &self.store
+    }
+
+    /// The names of the tables that `view` shows, in order.
+    pub fn table_names(&self, view: View) -> Vec<String> {
+        match view {
+            View::Declared => self
+                .game
+                .tables()
+                .iter()
+                .map(|table| table.name.clone())
+                .collect(),
+            View::Raw => self.logs.keys().cloned().collect(),
+        }
+    }
+
+    /// Pins the newest consistent cut: the table versions that the newest epoch names.
+    pub async fn cut(self: &Arc<Self>) -> Result<Cut, ReadError> {
+        let pinned = self.epochs.newest().await?;
+        Ok(Cut {
+            reader: self.clone(),
+            pinned,
+        })
+    }
+}
+
+/// One consistent cut over all tables: the same cut gives the same rows again.
+#[derive(Debug, Clone)]
+pub struct Cut {
+    reader: Arc<LakeReader>,
+    pinned: Arc<Pinned>,
+}
+
+impl Cut {
+    /// The epoch behind this cut; 0 before the first.
+    pub fn epoch(&self) -> u64 {
+        self.pinned.epoch
+    }
+
+    /// The pinned version of a table. A table that no epoch names yet is as it was created.
+    pub fn version(&self, table: &str) -> u64 {
+        if table == system::EPOCHS {
+            return self.pinned.epochs_version;
+        }
+        self.pinned.versions.get(table).copied().unwrap_or(0)
+    }
+
+    /// The names of the tables that `view` shows, in order.
+    pub fn table_names(&self, view: View) -> Vec<String> {
+        self.reader.table_names(view)
+    }
+
+    /// The table called `name` in this cut; `None` when `view` has no such table.
+    pub async fn snapshot(
+        &self,
+        view: View,
+        name: &str,
+    ) -> Result<Option<Arc<TableSnapshot>>, ReadError> {
+        let declared = self.declared(name);
+        let Some(log) = self
+            .reader
+            .logs
+            .get(name)
+            .filter(|_| view == View::Raw || declared.is_some())
+        else {
+            return Ok(None);
+        };
+        if let Some(snapshot) = log.at(self.version(name)).await? {
+            return Ok(Some(snapshot));
+        }
+        Ok(Some(Arc::new(TableSnapshot {
+            version: None,
+            schema: declared::schema_before_creation(name, self.reader.game.tables()),
+            partition_columns: Arc::from([]),
+            files: Arc::default(),
+            statistics: OnceLock::new(),
+        })))
+    }
+
+    /// The columns of a table as `view` shows them; `None` when there is no such table.
+    pub async fn schema(&self, view: View, name: &str) -> Result<Option<SchemaRef>, ReadError> {
+        if view == View::Declared {
+            return Ok(self.declared(name).map(declared::schema_of));
+        }
+        Ok(self
+            .snapshot(view, name)
+            .await?
+            .map(|snapshot| snapshot.schema.clone()))
+    }
+
+    /// The table for queries; `None` when `view` has no such table.
+    pub async fn table(
+        &self,
+        view: View,
+        name: &str,
+    ) -> Result<Option<Arc<dyn TableProvider>>, ReadError> {
+        let Some(snapshot) = self.snapshot(view, name).await? else {
+            return Ok(None);
+        };
+        let schema = match (view, self.declared(name)) {
+            (View::Declared, Some(table)) => declared::schema_of(table),
+            _ => snapshot.schema.clone(),
+        };
+        Ok(Some(Arc::new(PinnedTable::new(
+            schema,
+            snapshot,
+            self.reader.store.clone(),
+        ))))
+    }
+
+    fn declared(&self, name: &str) -> Option<&Table> {
+        self.reader
+            .game
+            .tables()
+            .iter()
+            .find(|table| table.name == name)
+    }
+}

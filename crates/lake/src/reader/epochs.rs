@@ -1,0 +1,156 @@
+//! Follows `_epochs`: which versions make up the newest consistent cut.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures::TryStreamExt;
+use gamepipe_domain::definition::system::EPOCHS;
+use object_store::ObjectStore;
+use object_store::path::Path;
+
+use super::ReadError;
+use crate::epoch::{COMMIT_INFO_KEY, EpochRecord};
+use crate::snapshot::actions::decode_log_entry;
+use crate::snapshot::followed_log::fetch;
+
+/// After so many entries in a row it is cheaper to list the log and read its newest entry.
+const ENTRIES_BEFORE_LISTING: usize = 32;
+
+/// The versions of one cut.
+#[derive(Debug, Default)]
+pub(super) struct Pinned {
+    /// The epoch; 0 before the first.
+    pub(super) epoch: u64,
+    /// The version of `_epochs` itself.
+    pub(super) epochs_version: u64,
+    /// Table to version.
+    pub(super) versions: BTreeMap<String, u64>,
+}
+
+/// How far `_epochs` has been read.
+#[derive(Debug)]
+pub(super) struct EpochTail {
+    store: Arc<dyn ObjectStore>,
+    newest: tokio::sync::Mutex<Option<Arc<Pinned>>>,
+}
+
+impl EpochTail {
+    pub(super) fn new(store: Arc<dyn ObjectStore>) -> Self {
+        Self {
+            store,
+            newest: tokio::sync::Mutex::default(),
+        }
+    }
+
+    /// The newest cut. Costs one look for the entry after the last one seen.
+    pub(super) async fn newest(&self) -> Result<Arc<Pinned>, ReadError> {
+        let mut newest = self.newest.lock().await;
+        let mut current = match newest.take() {
+            Some(known) => known,
+            None => match self.find_newest().await? {
+                Some(found) => found,
+                None => return Ok(Arc::default()),
+            },
+        };
+        for step in 1.. {
+            let next = current.epochs_version + 1;
+            let Some(entry) = self.record(next).await? else {
+                break;
+            };
+            current = Arc::new(match entry {
+                Some(record) => pinned(next, record),
+                // Not a landing round: the tables stay where they were.
+                None => Pinned {
+                    epoch: current.epoch,
+                    epochs_version: next,
+                    versions: current.versions.clone(),
+                },
+            });
+            if step == ENTRIES_BEFORE_LISTING {
+                current = self.find_newest().await?.unwrap_or(current);
+            }
+        }
+        *newest = Some(current.clone());
+        Ok(current)
+    }
+
+    /// Lists the log and reads its newest entry that carries a record.
+    async fn find_newest(&self) -> Result<Option<Arc<Pinned>>, ReadError> {
+        let folder = Path::from(format!("{EPOCHS}/_delta_log"));
+        let listed: Vec<_> =
+            self.store
+                .list(Some(&folder))
+                .try_collect()
+                .await
+                .or_else(|error| match error {
+                    object_store::Error::NotFound { .. } => Ok(Vec::new()),
+                    source => Err(ReadError::Store {
+                        path: folder.to_string(),
+                        source,
+                    }),
+                })?;
+        let numbers = listed.iter().filter_map(|file| {
+            let name = file.location.filename()?.strip_suffix(".json")?;
+            if name.len() == 20 {
+                name.parse::<u64>().ok()
+            } else {
+                None
+            }
+        });
+        let Some(newest) = numbers.max() else {
+            return Ok(None);
+        };
+        for version in (0..=newest).rev() {
+            match self.record(version).await? {
+                Some(Some(record)) => {
+                    let found = pinned(version, record);
+                    return Ok(Some(Arc::new(Pinned {
+                        epochs_version: newest,
+                        ..found
+                    })));
+                }
+                Some(None) => {}
+                // Cleaned up: what is older is gone too.
+                None => break,
+            }
+        }
+        Ok(Some(Arc::new(Pinned {
+            epochs_version: newest,
+            ..Pinned::default()
+        })))
+    }
+
+    /// The record in entry `version`: `None` when there is no such entry, `Some(None)` when it carries no record.
+    async fn record(&self, version: u64) -> Result<Option<Option<EpochRecord>>, ReadError> {
+        let path = Path::from(format!("{EPOCHS}/_delta_log/{version:020}.json"));
+        let Some(text) = fetch(self.store.as_ref(), &path).await? else {
+            return Ok(None);
+        };
+        let broken = |reason: String| ReadError::Table {
+            table: EPOCHS.to_owned(),
+            reason: format!("log entry {version}: {reason}"),
+        };
+        let entry = decode_log_entry(&text).map_err(broken)?;
+        let Some(value) = entry
+            .commit_info
+            .and_then(|mut info| info.remove(COMMIT_INFO_KEY))
+        else {
+            return Ok(Some(None));
+        };
+        let record = match value {
+            serde_json::Value::String(text) => serde_json::from_str(&text),
+            other => serde_json::from_value(other),
+        };
+        record
+            .map(|record| Some(Some(record)))
+            .map_err(|error| broken(format!("{COMMIT_INFO_KEY}: {error}")))
+    }
+}
+
+fn pinned(version: u64, record: EpochRecord) -> Pinned {
+    Pinned {
+        epoch: record.epoch,
+        epochs_version: version,
+        versions: record.versions,
+    }
+}
