@@ -127,12 +127,14 @@ async fn attempt_once(
     let record =
         idempotency.map(|(key, fingerprint)| (key.clone(), record(api, &answer, fingerprint, now)));
     let done = matches!(decision.outcome, Outcome::Done { .. });
+    let recorded = decision.events.len();
     match api
         .state
         .commit(commit(decision, &snapshot, record, now))
         .await?
     {
         CommitOutcome::Committed => {
+            api.note_outbox_growth(recorded);
             api.metrics.action(if done {
                 ActionOutcome::Done
             } else {

@@ -175,6 +175,12 @@ impl Api {
             .set(i64::try_from(depth).unwrap_or(i64::MAX));
     }
 
+    /// Counts what was committed since the relay last looked.
+    fn note_outbox_growth(&self, events: usize) {
+        let events = u64::try_from(events).unwrap_or(u64::MAX);
+        self.outbox_depth.fetch_add(events, Ordering::Relaxed);
+    }
+
     /// The log has not taken events for long: taking more would only postpone the news.
     fn refuse_when_outbox_is_full(&self) -> Result<(), Problem> {
         let depth = self.outbox_depth();

@@ -1,6 +1,9 @@
 //! The OpenAPI 3.1 document of one game's API, made from its definition: every route, parameter, reply and problem code.
 
+use std::collections::BTreeMap;
+
 use gamepipe_domain::definition::Game;
+use http::StatusCode;
 use serde_json::{Map, Value, json};
 
 use crate::problem::codes::{self, Code};
@@ -36,32 +39,67 @@ pub fn document(game: &Game) -> Value {
     })
 }
 
-/// A reply of a known code.
-fn problem_responses(codes: &[Code], more: &[(u16, String)]) -> Map<String, Value> {
-    let mut by_status: std::collections::BTreeMap<u16, Vec<String>> =
-        std::collections::BTreeMap::new();
-    for code in codes {
-        by_status
-            .entry(code.status.as_u16())
-            .or_default()
-            .push(format!("- `{}`: {}", code.name, code.meaning));
-    }
-    for (status, line) in more {
-        by_status.entry(*status).or_default().push(line.clone());
+/// Statuses that mean the same on every route: their responses are shared.
+const SHARED: [StatusCode; 6] = [
+    StatusCode::REQUEST_TIMEOUT,
+    StatusCode::PAYLOAD_TOO_LARGE,
+    StatusCode::URI_TOO_LONG,
+    StatusCode::UNSUPPORTED_MEDIA_TYPE,
+    StatusCode::INTERNAL_SERVER_ERROR,
+    StatusCode::SERVICE_UNAVAILABLE,
+];
+
+/// The responses with problems of these codes, by status; `more` are codes of the game's own rules.
+fn problem_responses(codes: &[Code], more: &[(u16, &str)]) -> Map<String, Value> {
+    let known = codes.iter().map(|code| {
+        (
+            code.status.as_u16(),
+            format!("- `{}`: {}", code.name, code.meaning),
+        )
+    });
+    let rules = more
+        .iter()
+        .map(|(status, code)| (*status, format!("- `{code}`: a rule of the game.")));
+    let mut by_status: BTreeMap<u16, Vec<String>> = BTreeMap::new();
+    for (status, line) in known.chain(rules) {
+        by_status.entry(status).or_default().push(line);
     }
     by_status
         .into_iter()
         .map(|(status, lines)| {
-            let mut response = json!({
-                "description": lines.join("\n"),
-                "content": { crate::problem::CONTENT_TYPE: { "schema": { "$ref": "#/components/schemas/Problem" } } },
-            });
-            if status == codes::OVERLOADED.status.as_u16() {
-                response["headers"] = json!({ "Retry-After": { "$ref": "#/components/headers/RetryAfter" } });
-            }
+            let is_shared = SHARED.iter().any(|shared| shared.as_u16() == status);
+            let response = if is_shared {
+                json!({ "$ref": format!("#/components/responses/Problem{status}") })
+            } else {
+                problem_response(&lines)
+            };
             (status.to_string(), response)
         })
         .collect()
+}
+
+/// The responses that all routes share.
+fn shared_responses() -> Map<String, Value> {
+    let shared = SHARED.iter().map(|status| {
+        let codes = codes::CODES.iter().filter(|code| code.status == *status);
+        let lines: Vec<String> = codes
+            .map(|code| format!("- `{}`: {}", code.name, code.meaning))
+            .collect();
+        let mut response = problem_response(&lines);
+        if *status == StatusCode::SERVICE_UNAVAILABLE {
+            response["headers"] =
+                json!({ "Retry-After": { "$ref": "#/components/headers/RetryAfter" } });
+        }
+        (format!("Problem{}", status.as_u16()), response)
+    });
+    shared.collect()
+}
+
+fn problem_response(lines: &[String]) -> Value {
+    json!({
+        "description": lines.join("\n"),
+        "content": { crate::problem::CONTENT_TYPE: { "schema": { "$ref": "#/components/schemas/Problem" } } },
+    })
 }
 
 /// Any request can meet these.
@@ -77,22 +115,25 @@ const WITH_BODY: [Code; 6] = [
     codes::UNSUPPORTED_ENCODING,
 ];
 
-/// The table of codes as Markdown, for the reference.
+/// The table of codes as Markdown: `docs/reference/api-codes.md`.
 pub fn codes_reference() -> String {
-    let mut out = String::from("| code | status | meaning |\n|---|---|---|\n");
-    for code in codes::CODES {
-        out.push_str(&format!(
-            "| `{}` | {} | {} |\n",
-            code.name,
-            code.status.as_u16(),
-            code.meaning
-        ));
-    }
-    for code in codes::event::CODES {
-        out.push_str(&format!(
-            "| `{}` | result of one event | {} |\n",
-            code.name, code.meaning
-        ));
-    }
+    let mut out = String::from(
+        "# Codes of the API's problems\n\nEvery reply that is not 2xx is a problem (RFC 9457) with one of these codes, \
+         or the code of one of the game's own rules (409) or `validate` conditions (400).\n\n\
+         | code | status | meaning |\n|---|---|---|\n",
+    );
+    let row =
+        |name: &str, place: &str, meaning: &str| format!("| `{name}` | {place} | {meaning} |\n");
+    out.extend(
+        codes::CODES
+            .iter()
+            .map(|code| row(code.name, code.status.as_str(), code.meaning)),
+    );
+    out.push_str("\nThe result of one event in `/v1/events` that is `rejected` has one of these:\n\n| code | meaning |\n|---|---|\n");
+    out.extend(
+        codes::event::CODES
+            .iter()
+            .map(|code| format!("| `{}` | {} |\n", code.name, code.meaning)),
+    );
     out
 }

@@ -73,20 +73,16 @@ async fn relay(api: &Api, shutdown: &Shutdown) -> Result<(), ApiError> {
     let mut position = None;
     let mut pause = FIRST_BACKOFF;
     loop {
+        // Asked before the outbox is read: what a request commits after that is read by the next round.
+        let was_last = shutdown.is_cancelled() && api.is_idle();
         match round(api, &mut position).await {
             Ok(moved) => {
                 pause = FIRST_BACKOFF;
                 api.probes.ready(PART);
-                if moved == 0 && shutdown.is_cancelled() {
-                    if api.is_idle() {
-                        return Ok(());
-                    }
-                    tokio::time::sleep(DRAIN_POLL).await;
-                } else if moved == 0 {
-                    wait_for_more(api, position.unwrap_or(0), shutdown).await;
-                } else if moved < SMALL_BATCH_EVENTS && !shutdown.is_cancelled() {
-                    tokio::time::sleep(LINGER).await;
+                if moved == 0 && was_last {
+                    return Ok(());
                 }
+                rest(api, moved, position.unwrap_or(0), shutdown).await;
             }
             Err(error) => {
                 api.metrics.relay_failures.inc();
@@ -103,15 +99,26 @@ async fn relay(api: &Api, shutdown: &Shutdown) -> Result<(), ApiError> {
     }
 }
 
-async fn wait_for_more(api: &Api, position: u64, shutdown: &Shutdown) {
-    tokio::select! {
-        () = api.state.outbox_changed(position) => {}
-        () = shutdown.cancelled() => {}
+/// What happens between two rounds: nothing while there is much to move, a pause for company, or a wait for more.
+async fn rest(api: &Api, moved: usize, position: u64, shutdown: &Shutdown) {
+    if shutdown.is_cancelled() {
+        if moved == 0 {
+            tokio::time::sleep(DRAIN_POLL).await;
+        }
+    } else if moved == 0 {
+        tokio::select! {
+            () = api.state.outbox_changed(position) => {}
+            () = shutdown.cancelled() => {}
+        }
+    } else if moved < SMALL_BATCH_EVENTS {
+        tokio::time::sleep(LINGER).await;
     }
 }
 
 /// One batch: read, append, forget. Returns how many events it moved.
 async fn round(api: &Api, position: &mut Option<u64>) -> Result<usize, RoundError> {
+    // Before anything of the log is asked: how much waits matters most when the log is down.
+    api.note_outbox_depth(api.state.outbox_depth().await?);
     let outbox_id = api.state.outbox_id();
     let after = match *position {
         Some(after) => after,
@@ -122,7 +129,6 @@ async fn round(api: &Api, position: &mut Option<u64>) -> Result<usize, RoundErro
         }
     };
     let entries = api.state.outbox(after, BATCH_EVENTS).await?;
-    api.note_outbox_depth(api.state.outbox_depth().await?);
     let (Some(first), Some(last)) = (entries.first(), entries.last()) else {
         return Ok(0);
     };

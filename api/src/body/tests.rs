@@ -1,4 +1,4 @@
-//! Bodies of every shape against every limit.
+//! Bodies of every shape against every limit (ME-1).
 
 use std::io::Write;
 

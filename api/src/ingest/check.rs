@@ -40,9 +40,18 @@ pub(super) fn check(
     receipt: &Receipt,
 ) -> Result<Good, Refused> {
     if sent.len() > api.config.max_event_bytes {
-        let detail = format!("the event has {} bytes; the limit is {}", sent.len(), api.config.max_event_bytes);
+        let detail = format!(
+            "the event has {} bytes; the limit is {}",
+            sent.len(),
+            api.config.max_event_bytes
+        );
         let code = codes::event::EVENT_TOO_LARGE.name;
-        return Err(Refused { event_id: sent_id(form, sent), code, detail, pointer: String::new() });
+        return Err(Refused {
+            event_id: sent_id(form, sent),
+            code,
+            detail,
+            pointer: String::new(),
+        });
     }
     let made_up = Cell::new(false);
     let fallback_id = || {
@@ -50,19 +59,38 @@ pub(super) fn check(
         receipt.new_id()
     };
     let judged = match form {
-        EventForm::Flat => api.game.client_event_from_slice(sent, context, receipt.now, fallback_id),
-        EventForm::Cloud => api.game.cloud_event_from_slice(sent, context, receipt.now, fallback_id),
+        EventForm::Flat => {
+            api.game
+                .client_event_from_slice(sent, context, receipt.now, fallback_id)
+        }
+        EventForm::Cloud => {
+            api.game
+                .cloud_event_from_slice(sent, context, receipt.now, fallback_id)
+        }
     };
-    let event = judged.map_err(|EventProblem { code, detail, pointer }| Refused {
-        event_id: sent_id(form, sent),
-        code,
-        detail,
-        pointer,
-    })?;
+    let event = judged.map_err(
+        |EventProblem {
+             code,
+             detail,
+             pointer,
+         }| Refused {
+            event_id: sent_id(form, sent),
+            code,
+            detail,
+            pointer,
+        },
+    )?;
     let value = encode_event(&event).into();
     // Only an id that the client chose can come again: looking up the others would be for nothing.
     let dedupe_id = (!made_up.get()).then(|| event.id.clone());
-    Ok(Good { event_id: event.id, record: Record { key: event.key, value, dedupe_id } })
+    Ok(Good {
+        event_id: event.id,
+        record: Record {
+            key: event.key,
+            value,
+            dedupe_id,
+        },
+    })
 }
 
 /// The id in something that is no event, so that its sender knows which one is meant.
@@ -78,7 +106,9 @@ fn sent_id(form: EventForm, sent: &[u8]) -> Option<String> {
         EventForm::Cloud => ids.id,
     };
     match id? {
-        Value::String(text) if text.len() <= gamepipe_domain::event::client::MAX_EVENT_ID_BYTES => Some(text),
+        Value::String(text) if text.len() <= gamepipe_domain::event::client::MAX_EVENT_ID_BYTES => {
+            Some(text)
+        }
         _ => None,
     }
 }

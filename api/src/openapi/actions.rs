@@ -127,19 +127,16 @@ fn responses(spec: &ActionSpec, strict: bool, content: Value) -> Map<String, Val
     }
     known.extend(WITH_BODY);
     known.extend(ALWAYS);
-    let rule = |status: u16| {
-        move |requirement: &RequirementSpec| {
-            (
-                status,
-                format!("- `{}`: a rule of the game.", requirement.code),
-            )
-        }
+    let codes = |list: &[RequirementSpec], status| {
+        let codes = list
+            .iter()
+            .map(|requirement| (status, requirement.code.clone()));
+        codes.collect::<Vec<(u16, String)>>()
     };
-    let rules: Vec<(u16, String)> = spec
-        .validate
+    let rules = [codes(&spec.validate, 400), codes(&spec.require, 409)].concat();
+    let rules: Vec<(u16, &str)> = rules
         .iter()
-        .map(rule(400))
-        .chain(spec.require.iter().map(rule(409)))
+        .map(|(status, code)| (*status, code.as_str()))
         .collect();
     let mut responses = problem_responses(&known, &rules);
     let done = json!({

@@ -11,6 +11,7 @@ pub(super) fn components(game: &Game) -> Value {
     let text = json!({ "type": "string" });
     json!({
         "schemas": schemas(game),
+        "responses": super::shared_responses(),
         "parameters": {
             "IdempotencyKey": {
                 "name": "Idempotency-Key", "in": "header", "required": false,
