@@ -1,5 +1,6 @@
 //! The reference games as simulated players play them: their simulations, run against the rules alone, in memory.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use gamepipe_domain::JsonMap;
@@ -45,6 +46,8 @@ struct World {
     decisions: u64,
     events: u64,
     refused: u64,
+    /// The types of events and the codes of refusals that occurred.
+    seen: BTreeSet<String>,
 }
 
 impl World {
@@ -76,6 +79,7 @@ impl World {
             decisions: 0,
             events: 0,
             refused: 0,
+            seen: BTreeSet::new(),
         }
     }
 
@@ -129,9 +133,12 @@ impl World {
         );
         self.decisions += 1;
         self.events += u64::try_from(decision.events.len()).expect("a small number");
+        self.seen
+            .extend(decision.events.iter().map(|event| event.event_type.clone()));
         match decision.outcome {
             Outcome::Refused(refusal) => {
                 self.refused += 1;
+                self.seen.insert(refusal.code.clone());
                 let place = format!("{} {params:?}: {refusal:?}", step.action());
                 assert!(!FAULTS.contains(&refusal.code.as_str()), "{place}");
             }
@@ -215,6 +222,39 @@ fn simulated_players_meet_rules_and_never_faults() {
             world.events >= world.decisions,
             "{name}: every decision is recorded"
         );
+    }
+}
+
+#[test]
+fn simulations_show_every_event() {
+    for name in GAMES {
+        let mut world = World::new(name);
+        world.play();
+        for event in world.game.events() {
+            assert!(
+                world.seen.contains(&event.name),
+                "{name}: no {}",
+                event.name
+            );
+        }
+    }
+}
+
+#[test]
+fn arena_refuses_for_every_reason_that_it_has() {
+    let mut arena = World::new("arena");
+    (0..4).for_each(|_| arena.play());
+    for code in [
+        "attacker_dead",
+        "attacks_himself",
+        "defender_dead",
+        "name_taken",
+        "no_such_weapon",
+        "not_enough_money",
+        "player_dead",
+        "unknown_entity",
+    ] {
+        assert!(arena.seen.contains(code), "nobody was refused for {code}");
     }
 }
 
