@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::uri::Scheme;
@@ -76,6 +76,11 @@ impl Client {
     /// The endpoint's address.
     pub(crate) fn base(&self) -> &str {
         &self.base
+    }
+
+    /// The host and port to connect to.
+    pub(crate) fn authority(&self) -> &str {
+        self.base.trim_start_matches("http://")
     }
 
     /// Sends a request and gives the answer, whose body still streams. Not 2xx: a [`Problem`].
@@ -192,6 +197,38 @@ pub(crate) fn percent_encode(text: &str) -> String {
     }
     out
 }
+
+/// Reads a body line by line; `each` gets every line without its end, and may stop the reading with an error.
+pub(crate) async fn each_line(
+    mut body: Incoming,
+    mut each: impl FnMut(&[u8]) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let mut rest: Vec<u8> = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.context("the answer was cut off")?.into_data() else {
+            continue;
+        };
+        let mut data: &[u8] = &data;
+        while let Some(end) = data.iter().position(|byte| *byte == b'\n') {
+            let (line, after) = data.split_at(end);
+            data = after.get(1..).unwrap_or_default();
+            if rest.is_empty() {
+                each(line)?;
+            } else {
+                rest.extend_from_slice(line);
+                each(&std::mem::take(&mut rest))?;
+            }
+        }
+        rest.extend_from_slice(data);
+        if rest.len() > MAX_LINE_BYTES {
+            bail!("the answer has a line of more than {MAX_LINE_BYTES} bytes");
+        }
+    }
+    if rest.is_empty() { Ok(()) } else { each(&rest) }
+}
+
+/// The longest line of an answer: far above the largest event (64 KiB), so that a wrong server can't fill the memory.
+const MAX_LINE_BYTES: usize = 64 << 20;
 
 #[cfg(test)]
 mod tests {

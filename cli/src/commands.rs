@@ -1,10 +1,16 @@
 //! The subcommands, one file each, in the order in which help lists them.
 
+pub(crate) mod up;
+
+pub(crate) mod play;
+
 pub(crate) mod sql;
 
 pub(crate) mod watch;
 
 pub(crate) mod report;
+
+pub(crate) mod verify;
 
 pub(crate) mod game;
 
@@ -21,9 +27,12 @@ use crate::exit::Outcome;
 /// What gamepipe can do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Up(up::UpArgs),
+    Play(play::PlayArgs),
     Sql(sql::SqlArgs),
     Watch(watch::WatchArgs),
     Report(report::ReportArgs),
+    Verify(verify::VerifyArgs),
     Game(game::GameArgs),
     Completions(completions::CompletionsArgs),
 }
@@ -31,9 +40,12 @@ pub(crate) enum Command {
 /// Runs the subcommand.
 pub(crate) fn run(cli: Cli) -> anyhow::Result<Outcome> {
     match cli.command {
+        Command::Up(args) => server_runtime()?.block_on(up::run(args)),
+        Command::Play(args) => player_runtime()?.block_on(play::run(args)),
         Command::Sql(args) => sql::run(args),
         Command::Watch(args) => block_on(watch::run(args)),
         Command::Report(args) => block_on(report::run(args)),
+        Command::Verify(args) => block_on(verify::run(args)),
         Command::Game(args) => game::run(args),
         Command::Completions(args) => completions::run(&args),
     }
@@ -42,6 +54,30 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Outcome> {
 /// Runs a client's work: one thread is enough for a request at a time.
 fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     client_runtime()?.block_on(work)
+}
+
+/// A runtime for a whole pipeline: a thread per core, at least two, so that one long step does not stop the rest.
+fn server_runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    const LEAST: usize = 2;
+    let threads =
+        std::thread::available_parallelism().map_or(LEAST, |cores| cores.get().max(LEAST));
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder
+        .worker_threads(threads)
+        .enable_all()
+        .build()
+        .context("failed to start the runtime")
+}
+
+/// A runtime for simulated players: two threads, for on a laptop the game needs the other cores.
+fn player_runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    const THREADS: usize = 2;
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder
+        .worker_threads(THREADS)
+        .enable_all()
+        .build()
+        .context("failed to start the runtime")
 }
 
 /// A runtime for clients.

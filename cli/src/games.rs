@@ -12,6 +12,9 @@ use crate::exit::Usage;
 /// The games that come with gamepipe: every folder of `games/` with a `game.yaml`, as the build script found them.
 const REFERENCE_GAMES: &[ReferenceGame] = include!(concat!(env!("OUT_DIR"), "/reference_games.rs"));
 
+/// The game of `gamepipe up` when none is named.
+pub(crate) const DEFAULT_GAME: &str = "arena";
+
 /// A reference game as it was compiled in.
 #[derive(Debug)]
 pub(crate) struct ReferenceGame {

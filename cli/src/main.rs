@@ -1,6 +1,7 @@
 //! The command `gamepipe`: parses the command line and hands over to one file per subcommand.
 
 mod args;
+mod audit;
 mod client;
 mod commands;
 mod exit;
@@ -8,7 +9,10 @@ mod games;
 mod output;
 mod report;
 mod results;
+mod served;
+mod simulate;
 mod terminal;
+mod up;
 
 use clap::Parser;
 

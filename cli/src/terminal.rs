@@ -13,6 +13,11 @@ impl Paint {
         Self(crate::output::is_terminal() && wanted())
     }
 
+    /// The same for standard error.
+    pub(crate) fn for_stderr() -> Self {
+        Self(std::io::IsTerminal::is_terminal(&std::io::stderr()) && wanted())
+    }
+
     /// Never colours: for files.
     pub(crate) fn never() -> Self {
         Self(false)
@@ -31,6 +36,11 @@ impl Paint {
     /// Cyan.
     pub(crate) fn accent(self, text: &str) -> String {
         self.wrap("36", text)
+    }
+
+    /// Green.
+    pub(crate) fn good(self, text: &str) -> String {
+        self.wrap("32", text)
     }
 
     /// Red.

@@ -149,3 +149,53 @@ fn a_reader_that_stops_is_no_failure() {
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     assert_eq!(stderr(&output), "");
 }
+
+#[test]
+fn a_new_game_is_complete_and_is_not_written_over_another() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let dir = folder.path().join("deep-sea").display().to_string();
+    let output = gamepipe(&["game", "new", "deep-sea", "--dir", &dir]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let output = gamepipe(&["game", "check", &dir]);
+    assert_eq!(output.status.code(), Some(0), "{}", stdout(&output));
+    assert!(stdout(&gamepipe(&["game", "docs", &dir])).starts_with("# "));
+    let output = gamepipe(&["game", "new", "deep-sea", "--dir", &dir]);
+    assert_eq!(output.status.code(), Some(2));
+    let output = gamepipe(&[
+        "game",
+        "new",
+        "Deep Sea",
+        "--dir",
+        &folder.path().join("x").display().to_string(),
+    ]);
+    assert_eq!(output.status.code(), Some(2), "{}", stdout(&output));
+    assert!(!folder.path().join("x").exists());
+}
+
+#[test]
+fn cases_beside_a_definition_are_run() {
+    let games = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../games/arena")
+        .display()
+        .to_string();
+    let output = gamepipe(&["game", "check", &games]);
+    assert_eq!(output.status.code(), Some(0), "{}", stdout(&output));
+    assert!(
+        stdout(&output).contains("cases passed"),
+        "{}",
+        stdout(&output)
+    );
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let rendered = gamepipe(&["game", "render", "arena"]);
+    let file = write(folder.path(), "game.yaml", &stdout(&rendered));
+    std::fs::create_dir(folder.path().join("cases")).expect("the folder is writable");
+    let case = "- name: digging is free\n  action: dig_for_gold\n  params: {username: nobody}\n  expect: {outcome: done}\n";
+    write(&folder.path().join("cases"), "digging.yaml", case);
+    let output = gamepipe(&["game", "check", &file]);
+    assert_eq!(output.status.code(), Some(1), "{}", stdout(&output));
+    assert!(
+        stdout(&output).contains("digging is free"),
+        "{}",
+        stdout(&output)
+    );
+}

@@ -38,6 +38,7 @@ pub(crate) fn router(shared: Shared) -> Router {
         .route("/sql", post(plain::post_sql).get(plain::get_sql))
         .route("/queries", get(queries::list))
         .route("/queries/{name}", get(queries::run))
+        .route("/reports", get(queries::reports))
         .route(
             "/v1/statement",
             post(trino::submit::submit).head(trino::info::ok),

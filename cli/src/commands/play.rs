@@ -1,0 +1,385 @@
+//! `gamepipe play`: simulated players, and the proof that what was acknowledged to them is in the lake, once.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Args;
+use gamepipe_service::Shutdown;
+use gamepipe_service::clock::{Clock, SystemClock};
+use serde_json::json;
+
+use crate::args::{ApiAddress, SqlAddress};
+use crate::audit::MAX_SHOWN;
+use crate::client::Client;
+use crate::exit::{Outcome, Usage};
+use crate::output::{remark, say};
+use crate::results::{ResultSet, table};
+use crate::simulate::histogram::{Histogram, human};
+use crate::simulate::landed::{self, Comparison, Tables};
+use crate::simulate::progress::Progress;
+use crate::simulate::run::{self, Played, Stage};
+use crate::simulate::script::{Plan, Script};
+use crate::simulate::stats::Stats;
+use crate::simulate::visible::{self, Samples};
+use crate::terminal::{Paint, grouped};
+use crate::{games, served};
+
+const AFTER_HELP: &str = "\
+Examples:
+  gamepipe play                                      what the game's simulation says, 1,000 requests
+  gamepipe play --users 100 --kinds 9 --requests 1000
+  gamepipe play --duration 30s --rate 2000           2,000 requests per second, however long answers take
+  gamepipe play --requests 200000 --connections 64   as fast as answers come
+  gamepipe play --api http://10.0.0.5:5000 --no-verify
+
+The game is the one that the API serves. Players are set up first; their setup does not count as requests.
+With --rate, latency counts from when a request was due, so that delays can't hide. Afterwards every event that the
+API acknowledged is looked for in its tables. Exit code 1: one is missing or doubled, or the API failed.";
+
+/// How many connections there are unless told otherwise: enough to share the store's syncs.
+const CONNECTIONS: u32 = 16;
+/// How many requests there are when neither a number nor a duration is given.
+const REQUESTS: u64 = 1000;
+
+/// Simulate players, then verify that nothing acknowledged was lost or doubled
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub(crate) struct PlayArgs {
+    #[command(flatten)]
+    api: ApiAddress,
+    #[command(flatten)]
+    sql: SqlAddress,
+    /// Play only if the API serves this game
+    #[arg(long, value_name = "NAME|FILE")]
+    game: Option<String>,
+    /// How many requests; 1000 unless there is a --duration
+    #[arg(long, value_name = "N")]
+    requests: Option<u64>,
+    /// How long, such as 500ms, 30s or 5m
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    duration: Option<Duration>,
+    /// How many players; as many as the game says unless given
+    #[arg(long, visible_alias = "users", value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    players: Option<u32>,
+    /// Only the first so many kinds of request that the game's simulation lists
+    #[arg(long, visible_alias = "events", value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    kinds: Option<u16>,
+    /// How many connections, each with a request at a time
+    #[arg(long, value_name = "N", default_value_t = CONNECTIONS, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    connections: u32,
+    /// Requests per second; as fast as answers come unless given
+    #[arg(long, value_name = "R", value_parser = parse_rate)]
+    rate: Option<f64>,
+    /// What everything random is drawn from; the same seed plays the same game
+    #[arg(long, value_name = "S")]
+    seed: Option<u64>,
+    /// Don't look for the events in the lake afterwards
+    #[arg(long)]
+    no_verify: bool,
+}
+
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    let expected = || "expected a time such as 500ms, 30s or 5m".to_owned();
+    let split = text
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(text.len());
+    let (number, unit) = text.split_at(split);
+    let number: f64 = number.parse().map_err(|_| expected())?;
+    let seconds = match unit {
+        "ms" => number / 1000.0,
+        "s" | "" => number,
+        "m" => number * 60.0,
+        "h" => number * 3600.0,
+        _ => return Err(expected()),
+    };
+    Duration::try_from_secs_f64(seconds).map_err(|_| expected())
+}
+
+fn parse_rate(text: &str) -> Result<f64, String> {
+    let rate: Option<f64> = text
+        .parse()
+        .ok()
+        .filter(|rate: &f64| rate.is_finite() && *rate > 0.0);
+    rate.ok_or_else(|| "expected a number of requests per second above 0".to_owned())
+}
+
+/// What a session is to do, and where.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) api: Client,
+    /// None: nothing is verified.
+    pub(crate) sql: Option<Client>,
+    pub(crate) requests: Option<u64>,
+    pub(crate) duration: Option<Duration>,
+    pub(crate) players: Option<u32>,
+    pub(crate) kinds: Option<usize>,
+    pub(crate) connections: u32,
+    pub(crate) rate: Option<f64>,
+    pub(crate) seed: u64,
+}
+
+impl Session {
+    /// So many requests against a pipeline, verified afterwards.
+    pub(crate) fn of_requests(api: Client, sql: Client, requests: u64) -> Self {
+        Self {
+            api,
+            sql: Some(sql),
+            requests: Some(requests),
+            duration: None,
+            players: None,
+            kinds: None,
+            connections: CONNECTIONS,
+            rate: None,
+            seed: SystemClock.seed(),
+        }
+    }
+}
+
+pub(crate) async fn run(args: PlayArgs) -> anyhow::Result<Outcome> {
+    let api = Client::new(&args.api.api, "the API")?;
+    let sql = Client::new(&args.sql.sql, "the SQL endpoint")?;
+    if let Some(wanted) = &args.game {
+        let (wanted, found) = (games::load(wanted)?, served::game(&api).await?);
+        if wanted.name() != found.name() {
+            return Err(Usage(format!(
+                "{} serves the game {}, not {}",
+                api.base(),
+                found.name(),
+                wanted.name()
+            ))
+            .into());
+        }
+    }
+    let requests = match (args.requests, args.duration) {
+        (None, None) => Some(REQUESTS),
+        (requests, _) => requests,
+    };
+    let session = Session {
+        api,
+        sql: (!args.no_verify).then_some(sql),
+        requests,
+        duration: args.duration,
+        players: args.players,
+        kinds: args.kinds.map(usize::from),
+        connections: args.connections,
+        rate: args.rate,
+        seed: args.seed.unwrap_or_else(|| SystemClock.seed()),
+    };
+    let stop = Shutdown::new();
+    let on_signal = stop.clone();
+    tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            remark("stopping; the second Ctrl-C ends at once");
+            on_signal.cancel();
+        }
+        if tokio::signal::ctrl_c().await.is_ok() {
+            std::process::exit(INTERRUPTED);
+        }
+    });
+    play(&session, stop).await
+}
+
+/// The exit code of a process that Ctrl-C ended, as shells have it.
+pub(crate) const INTERRUPTED: i32 = 130;
+
+/// Plays, tells how it went, and verifies.
+pub(crate) async fn play(session: &Session, stop: Shutdown) -> anyhow::Result<Outcome> {
+    let game = served::game(&session.api).await?;
+    let script = Script::new(&game)?.with_context(|| {
+        format!(
+            "the game {} has no simulation; add one to its definition (spec.simulation)",
+            game.name()
+        )
+    })?;
+    if let Some(sql) = &session.sql {
+        // Better to know before an hour of play that nothing can be verified.
+        sql.get_text("/readyz", "text/plain").await?;
+    }
+    let plan = Plan {
+        requests: session.requests,
+        duration: session.duration,
+        players: session.players.unwrap_or_else(|| script.players()),
+        connections: session.connections,
+        seed: session.seed,
+        rate: session.rate,
+        kinds: session.kinds,
+    };
+    let tables = Tables::of(&game);
+    let began = SystemClock.now_micros();
+    let over = Shutdown::new();
+    let (samples, watcher) = match &session.sql {
+        Some(sql) => {
+            let (samples, receiver) = Samples::new();
+            (
+                Some(samples),
+                Some(tokio::spawn(visible::watch(
+                    sql.clone(),
+                    tables.in_sql(),
+                    receiver,
+                    over.clone(),
+                ))),
+            )
+        }
+        None => (None, None),
+    };
+    let head = format!(
+        "{} players, {} connections, seed {}",
+        plan.players, plan.connections, plan.seed
+    );
+    let stage = Stage::new(script, plan, session.api.authority(), samples, stop)?;
+    let progress = Progress::start(&stage);
+    let played = run::run(&stage).await;
+    drop(progress);
+    over.cancel();
+    let played = played?;
+    say(&summary(game.name(), &head, &played))?;
+    let mut outcome = judge(&played)?;
+    if let (Some(sql), Some(watcher)) = (&session.sql, watcher) {
+        let comparison = landed::compare(sql, &tables, &played.acknowledged, began).await?;
+        say(&verdict(&comparison, &watcher.await.unwrap_or_default()))?;
+        if !comparison.is_whole() {
+            outcome = Outcome::Findings;
+        }
+    }
+    Ok(outcome)
+}
+
+fn summary(game: &str, head: &str, played: &Played) -> String {
+    let paint = Paint::for_stdout();
+    let requests = played.stats.latency.count();
+    let seconds = played.elapsed.as_secs_f64();
+    let rate =
+        f64::from(u32::try_from(requests).unwrap_or(u32::MAX)) / seconds.max(f64::MIN_POSITIVE);
+    let title = format!(
+        "{game}: {} requests in {seconds:.1} s, {rate:.0} per second",
+        grouped(requests)
+    );
+    let mut text = format!("{} ({head})\n", paint.bold(&title));
+    let _ = writeln!(text, "latency  {}", played.stats.latency.line());
+    let _ = write!(
+        text,
+        "{}",
+        table::draw(&answers(&played.stats), table::terminal_width())
+    );
+    if played.stats.unanswered > 0 {
+        let example = played.stats.example.as_deref().unwrap_or_default();
+        let unanswered = format!(
+            "{} requests got no answer; one of them: {example}",
+            grouped(played.stats.unanswered)
+        );
+        let _ = write!(text, "\n{}", paint.bad(&unanswered));
+    }
+    text
+}
+
+fn answers(stats: &Stats) -> ResultSet {
+    let rows: Vec<_> = stats
+        .answers
+        .iter()
+        .map(|((status, code), count)| json!([status, code, count]))
+        .collect();
+    let columns = json!([
+        {"name": "status", "type": "integer"}, {"name": "code", "type": "varchar"}, {"name": "answers", "type": "bigint"},
+    ]);
+    serde_json::from_value(json!({ "columns": columns, "rows": rows })).unwrap_or_default()
+}
+
+/// Whether the answers alone are as a sound API gives them.
+fn judge(played: &Played) -> anyhow::Result<Outcome> {
+    if played.stats.done() == 0 {
+        let reason = played
+            .stats
+            .example
+            .as_deref()
+            .unwrap_or("every request was refused");
+        anyhow::bail!("nothing was played: {reason}");
+    }
+    let mut outcome = Outcome::Done;
+    if played.stats.faults() > 0 {
+        remark(&format!(
+            "{} answers are of a kind that a sound API never gives here",
+            played.stats.faults()
+        ));
+        outcome = Outcome::Findings;
+    }
+    if played.stats.skipped > 0 {
+        let example = played.stats.example.as_deref().unwrap_or_default();
+        remark(&format!(
+            "{} steps could not be played, for the simulation gives them no values; one reason: {example}",
+            played.stats.skipped
+        ));
+        outcome = Outcome::Findings;
+    }
+    if played.malformed > 0 {
+        remark(&format!(
+            "{} event ids in answers are no UUIDs",
+            played.malformed
+        ));
+        outcome = Outcome::Findings;
+    }
+    Ok(outcome)
+}
+
+fn verdict(comparison: &Comparison, visible: &Histogram) -> String {
+    let paint = Paint::for_stdout();
+    let events = grouped(comparison.events);
+    let mut text = if comparison.is_whole() {
+        paint.good(&format!(
+            "verified: all {events} acknowledged events are in their tables, exactly once"
+        ))
+    } else {
+        paint.bad(&format!(
+            "not verified: of {events} acknowledged events {} are missing, {} doubled, {} in the wrong tables",
+            comparison.missing.len(),
+            comparison.doubled.len(),
+            comparison.misplaced.len()
+        ))
+    };
+    for id in comparison.missing.iter().take(MAX_SHOWN) {
+        let _ = write!(text, "\n  missing: {id}");
+    }
+    for (id, table) in comparison.doubled.iter().take(MAX_SHOWN) {
+        let _ = write!(text, "\n  doubled: {id} in {table}");
+    }
+    for (id, tables) in comparison.misplaced.iter().take(MAX_SHOWN) {
+        let _ = write!(text, "\n  misplaced: {id} in {tables}");
+    }
+    if visible.count() > 0 {
+        let (p50, p95) = (human(visible.quantile(500)), human(visible.quantile(950)));
+        let _ = write!(
+            text,
+            "\nvisible in SQL after  p50 {p50}   p95 {p95}   max {} ({} samples)",
+            human(visible.max()),
+            visible.count()
+        );
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{parse_duration, parse_rate};
+
+    #[test]
+    fn durations_have_units() {
+        assert_eq!(parse_duration("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(parse_duration("1.5m"), Ok(Duration::from_secs(90)));
+        assert_eq!(parse_duration("30"), Ok(Duration::from_secs(30)));
+        assert!(
+            parse_duration("soon").is_err()
+                && parse_duration("-1s").is_err()
+                && parse_duration("5 days").is_err()
+        );
+    }
+
+    #[test]
+    fn a_rate_is_above_zero() {
+        assert_eq!(parse_rate("0.5"), Ok(0.5));
+        assert!(
+            parse_rate("0").is_err() && parse_rate("NaN").is_err() && parse_rate("-3").is_err()
+        );
+    }
+}

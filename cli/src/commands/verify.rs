@@ -1,0 +1,79 @@
+//! `gamepipe verify`: no gap, no duplicate, live or stopped.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use crate::args::{ApiAddress, SqlAddress};
+use crate::audit::{Report, live, stopped};
+use crate::client::Client;
+use crate::exit::{Outcome, Usage};
+use crate::games;
+use crate::output::say;
+use crate::results::table;
+use crate::served;
+use crate::terminal::Paint;
+use crate::up::data_dir::DataDir;
+
+const AFTER_HELP: &str = "\
+Examples:
+  gamepipe verify                              the pipeline that runs here
+  gamepipe verify --data .gamepipe/arena       one that is stopped, from its files alone
+
+Exit codes: 0 everything is in its table, once; 1 something is not, or it could not be checked; 2 wrong usage.";
+
+/// Audit the lake: no gap, no duplicate
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub(crate) struct VerifyArgs {
+    #[command(flatten)]
+    api: ApiAddress,
+    #[command(flatten)]
+    sql: SqlAddress,
+    /// Audit the files of a stopped pipeline instead
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// The definition of a stopped pipeline's game, when it is not one that comes with gamepipe
+    #[arg(long, value_name = "FILE", requires = "data")]
+    game: Option<String>,
+}
+
+pub(crate) async fn run(args: VerifyArgs) -> anyhow::Result<Outcome> {
+    let report = match &args.data {
+        Some(data) => stopped(data, args.game.as_deref()).await?,
+        None => {
+            let api = Client::new(&args.api.api, "the API")?;
+            let sql = Client::new(&args.sql.sql, "the SQL endpoint")?;
+            let game = served::game(&api).await?;
+            live::audit(&sql, &game).await?
+        }
+    };
+    say(&report.render(Paint::for_stdout(), table::terminal_width()))?;
+    Ok(if report.is_clean() {
+        Outcome::Done
+    } else {
+        Outcome::Findings
+    })
+}
+
+async fn stopped(data: &Path, game: Option<&str>) -> anyhow::Result<Report> {
+    let (held, name) = DataDir::take_existing(data)?;
+    let game =
+        games::load(game.unwrap_or(&name)).map_err(|error| match error.downcast::<Usage>() {
+            Ok(_) => Usage(format!(
+                "{} is of the game {name}; name its definition: --game FILE",
+                data.display()
+            ))
+            .into(),
+            Err(error) => error,
+        })?;
+    if game.name() != name {
+        return Err(Usage(format!(
+            "{} is of the game {name}, not {}",
+            data.display(),
+            game.name()
+        ))
+        .into());
+    }
+    stopped::audit(held.path(), game).await
+}

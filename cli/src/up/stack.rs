@@ -1,0 +1,214 @@
+//! The parts of a pipeline in one process: started together, drained in the order in which data flows.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use anyhow::Context;
+use gamepipe_api::Api;
+use gamepipe_config::settings::Settings;
+use gamepipe_domain::definition::Game;
+use gamepipe_eventlog::EventLog;
+use gamepipe_eventlog::embedded::EmbeddedLog;
+use gamepipe_lake::Lake;
+use gamepipe_lake::reader::LakeReader;
+use gamepipe_service::Shutdown;
+use gamepipe_service::clock::{SharedClock, SystemClock};
+use gamepipe_service::probes::Probes;
+use gamepipe_sql::SqlService;
+use gamepipe_state::StateStore;
+use gamepipe_state::embedded::EmbeddedStore;
+use gamepipe_streamer::Streamer;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+/// How long a drain may take in all: what a supervisor that sends SIGTERM grants at least.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// A running pipeline.
+#[derive(Debug)]
+pub(crate) struct Stack {
+    /// Where the API listens.
+    pub(crate) api: SocketAddr,
+    /// Where SQL listens.
+    pub(crate) sql: SocketAddr,
+    /// In the order of a drain.
+    parts: Vec<Part>,
+}
+
+/// A part that runs until its `stop` is cancelled.
+#[derive(Debug)]
+struct Part {
+    name: &'static str,
+    stop: Shutdown,
+    /// None once it has ended.
+    task: Option<JoinHandle<anyhow::Result<()>>>,
+}
+
+impl Part {
+    fn start<F>(name: &'static str, work: impl FnOnce(Shutdown) -> F) -> Self
+    where
+        F: Future<Output = anyhow::Result<()>> + Send + 'static,
+    {
+        let stop = Shutdown::new();
+        let task = tokio::spawn(work(stop.clone()));
+        Self {
+            name,
+            stop,
+            task: Some(task),
+        }
+    }
+}
+
+/// The two addresses, taken before anything else: a port in use must not leave half a pipeline behind.
+#[derive(Debug)]
+pub(crate) struct Listeners {
+    api: TcpListener,
+    sql: TcpListener,
+}
+
+impl Listeners {
+    /// Takes both addresses.
+    pub(crate) async fn bind(settings: &Settings) -> anyhow::Result<Self> {
+        let api = bind(&settings.api.listen, "the API", "--api").await?;
+        let sql = bind(&settings.sql.listen, "SQL", "--sql").await?;
+        Ok(Self { api, sql })
+    }
+}
+
+async fn bind(address: &str, what: &str, flag: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.map_err(|error| match error.kind() {
+        std::io::ErrorKind::AddrInUse => anyhow::anyhow!(
+            "{what} can't listen on {address}: another program does; stop it, or choose another port, such as {flag} 127.0.0.1:0 for any free one"
+        ),
+        _ => anyhow::anyhow!("{what} can't listen on {address}: {error}; choose another address with {flag} HOST:PORT"),
+    })
+}
+
+impl Stack {
+    /// Opens the stores, makes the tables and starts every part.
+    pub(crate) async fn start(
+        settings: Settings,
+        game: Arc<Game>,
+        listeners: Listeners,
+    ) -> anyhow::Result<Self> {
+        let clock: SharedClock = Arc::new(SystemClock);
+        let (api_address, sql_address) = (listeners.api.local_addr()?, listeners.sql.local_addr()?);
+        let (state, log) = open_stores(&settings, &clock).await?;
+        let lake = Arc::new(Lake::open(
+            &settings.lake,
+            Arc::clone(&game),
+            Arc::clone(&clock),
+        )?);
+
+        // The API answers for what it takes; SQL answers for what has landed, so the streamer's health is its.
+        let (api_probes, sql_probes) = (Probes::default(), Probes::default());
+        let streamer = Streamer::build(
+            settings.streamer,
+            Arc::clone(&game),
+            Arc::clone(&log),
+            lake,
+            Arc::clone(&clock),
+            sql_probes.clone(),
+        );
+        streamer
+            .prepare()
+            .await
+            .context("failed to make the tables of the lake")?;
+        let reader = LakeReader::open(Path::new(&settings.lake.path), Arc::clone(&game));
+        let sql = SqlService::build(
+            settings.sql,
+            Arc::clone(&game),
+            reader,
+            Arc::clone(&clock),
+            sql_probes,
+        )?;
+        let api = Api::build(settings.api, game, state, log, clock, api_probes);
+
+        let (serving, relaying) = (Arc::clone(&api), api);
+        let parts = vec![
+            Part::start("API", |stop| async move {
+                Ok(serving.serve(listeners.api, stop).await?)
+            }),
+            Part::start("relay", |stop| async move {
+                Ok(relaying.run_relay(stop).await?)
+            }),
+            Part::start(
+                "streamer",
+                |stop| async move { Ok(streamer.run(stop).await?) },
+            ),
+            Part::start("SQL", |stop| async move {
+                Ok(sql.serve(listeners.sql, stop).await?)
+            }),
+        ];
+        Ok(Self {
+            api: api_address,
+            sql: sql_address,
+            parts,
+        })
+    }
+
+    /// Waits until a part ends that should not: gives its name and why.
+    pub(crate) async fn failed(&mut self) -> anyhow::Error {
+        std::future::poll_fn(|context| {
+            for part in &mut self.parts {
+                let Some(task) = part.task.as_mut() else {
+                    continue;
+                };
+                if let Poll::Ready(ended) = Pin::new(task).poll(context) {
+                    part.task = None;
+                    let error = match ended {
+                        Ok(Ok(())) => anyhow::anyhow!("it ended without a reason"),
+                        Ok(Err(error)) => error,
+                        Err(error) => error.into(),
+                    };
+                    return Poll::Ready(error.context(format!("the {} has failed", part.name)));
+                }
+            }
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// Drains: the API finishes what is in flight, the relay empties the outbox, the streamer lands the last epoch, SQL
+    /// finishes its queries. What does not end in time is cut off; the next start goes on from there.
+    pub(crate) async fn drain(mut self) -> anyhow::Result<()> {
+        let deadline = Instant::now() + DRAIN;
+        let mut failure = None;
+        for part in &mut self.parts {
+            part.stop.cancel();
+            let Some(task) = part.task.take() else {
+                continue;
+            };
+            let ended = match tokio::time::timeout_at(deadline, task).await {
+                Ok(Ok(ended)) => ended,
+                Ok(Err(error)) => Err(error.into()),
+                Err(_) => Err(anyhow::anyhow!(
+                    "it did not end within {} s; the next start goes on from there",
+                    DRAIN.as_secs()
+                )),
+            };
+            if let Err(error) = ended {
+                failure.get_or_insert(error.context(format!("the {} did not drain", part.name)));
+            }
+        }
+        failure.map_or(Ok(()), Err)
+    }
+}
+
+/// Opens both stores side by side; recovery reads files, so not on the threads that serve.
+async fn open_stores(
+    settings: &Settings,
+    clock: &SharedClock,
+) -> anyhow::Result<(Arc<dyn StateStore>, Arc<dyn EventLog>)> {
+    let (config, own_clock) = (settings.state.clone(), Arc::clone(clock));
+    let state = tokio::task::spawn_blocking(move || EmbeddedStore::open(&config, own_clock));
+    let (config, own_clock) = (settings.log.clone(), Arc::clone(clock));
+    let log = tokio::task::spawn_blocking(move || EmbeddedLog::open(&config, own_clock));
+    Ok((state.await??, log.await??))
+}
