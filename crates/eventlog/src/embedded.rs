@@ -4,6 +4,7 @@
 
 mod disk;
 mod format;
+mod open;
 mod plan;
 mod retention;
 mod writer;

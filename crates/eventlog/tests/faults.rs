@@ -1,7 +1,8 @@
 //! What the embedded log does when the process is killed, the disk fails, or its files are damaged.
 //!
 //! A kill leaves what was written to the operating system; only a power cut tests the sync itself, and that no test here
-//! can do. That appends are acknowledged after the sync is what `a_failed_sync_acknowledges_nothing` shows.
+//! can do. That appends are acknowledged after the sync is what
+//! `a_failed_sync_acknowledges_nothing_and_shows_nothing_until_a_restart` shows.
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
@@ -103,7 +104,7 @@ async fn appends_until_killed() {
     }
 }
 
-/// LC-KILL: whatever the moment, all that was acknowledged is there, once and at its place.
+/// EO-1, as far as the log goes: whatever the moment, all that was acknowledged is there, once and at its place.
 #[tokio::test]
 async fn a_kill_at_any_moment_loses_and_doubles_nothing() {
     let place = Place::new();

@@ -1,7 +1,8 @@
 //! What the embedded store does when the process is killed, the disk fails, or its files are damaged.
 //!
 //! A kill leaves what was written to the operating system; only a power cut tests the sync itself, and that no test here
-//! can do. That commits are acknowledged after the sync is what `a_failed_sync_acknowledges_nothing` shows.
+//! can do. That commits are acknowledged after the sync is what
+//! `a_failed_sync_acknowledges_nothing_and_shows_nothing_until_a_restart` shows.
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
@@ -120,7 +121,7 @@ async fn transfers_until_killed() {
     }
 }
 
-/// SC-KILL: whatever the moment, all that was acknowledged is there, and nothing is there by half.
+/// AT-1, OV-1: whatever the moment, all that was acknowledged is there, and nothing is there by half.
 #[tokio::test]
 async fn a_kill_at_any_moment_loses_and_invents_nothing() {
     let place = Place::new();

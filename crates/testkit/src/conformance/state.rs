@@ -249,7 +249,7 @@ pub async fn commits_of_one_group_see_one_another(open: impl AsyncFn(&Place) -> 
     }
 }
 
-/// 64 writers of one entity: every update counts, and the events add up to the balance.
+/// OV-1. 64 writers of one entity: every update counts, and the events add up to the balance.
 pub async fn racing_writers_never_lose_an_update(open: impl AsyncFn(&Place) -> Store) {
     let place = Place::new();
     let store = open(&place).await;
@@ -345,7 +345,7 @@ async fn transfer(store: &Store, from: &EntityId, to: &EntityId, amount: i64) {
     }
 }
 
-/// The record decides before the versions do, and what comes with it is not done.
+/// ID-1. The record decides before the versions do, and what comes with it is not done.
 pub async fn a_known_key_is_replayed_and_nothing_done_again(open: impl AsyncFn(&Place) -> Store) {
     let place = Place::new();
     let store = open(&place).await;
