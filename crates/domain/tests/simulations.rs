@@ -10,7 +10,7 @@ use gamepipe_domain::request::RequestContext;
 use gamepipe_domain::rules::compile::compile_simulation;
 use gamepipe_domain::rules::random::Draws;
 use gamepipe_domain::rules::simulation::{Actors, CompiledSimulation, CompiledStep, Player};
-use gamepipe_domain::rules::{ActionRequest, Decision, Outcome, decide, entities, refuse};
+use gamepipe_domain::rules::{ActionRequest, Decision, Outcome, decide, entities, refuse, replay};
 use gamepipe_domain::time::Timestamp;
 use serde_json::Value;
 
@@ -192,6 +192,18 @@ fn request(
                 snapshot.insert(id, entity);
             }
             let decision = decide(game, &request, &snapshot);
+            // What an event records of its decision is enough to take it again.
+            for event in &decision.events {
+                let origin = event
+                    .origin
+                    .as_ref()
+                    .expect("an action's event has an origin");
+                let forgotten = ActionRequest { seed: 0, ..request };
+                assert_eq!(
+                    replay(game, origin, &forgotten, &snapshot).as_ref(),
+                    Some(&decision)
+                );
+            }
             for write in &decision.writes {
                 let version = store.get(&write.id).map_or(1, |entity| entity.version + 1);
                 store.insert(

@@ -23,6 +23,9 @@ pub(crate) fn call(op: Op, args: Vec<Value>, machine: &mut Machine) -> Result<Va
     let mut args = args.into_iter();
     let [one, two, three] =
         [args.next(), args.next(), args.next()].map(|arg| arg.unwrap_or(Value::Null));
+    if looks_at_all(op) {
+        machine.spend(one.weight() + two.weight())?;
+    }
     match op {
         Op::Random
         | Op::RandomInt
@@ -81,6 +84,26 @@ pub(crate) fn call(op: Op, args: Vec<Value>, machine: &mut Machine) -> Result<Va
             )),
         },
     }
+}
+
+/// True for functions that look at each item of their arguments and don't count that themselves.
+fn looks_at_all(op: Op) -> bool {
+    matches!(
+        op,
+        Op::MaxOf
+            | Op::MinOf
+            | Op::Sum
+            | Op::SumDoubles
+            | Op::PickWeighted
+            | Op::PickWeightedDoubles
+            | Op::BagOfItems
+            | Op::BagOfCounts
+            | Op::Tally
+            | Op::Units
+            | Op::Covers
+            | Op::Plus
+            | Op::Minus
+    )
 }
 
 fn draw(op: Op, one: &Value, two: &Value, machine: &mut Machine) -> Result<Value, Fault> {

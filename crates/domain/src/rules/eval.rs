@@ -258,6 +258,9 @@ impl Machine {
     }
 
     fn binary(&mut self, operator: Binary, left: Value, right: Value) -> Result<Value, Fault> {
+        if matches!(operator, Binary::Equal | Binary::NotEqual | Binary::In) {
+            self.spend(right.weight())?;
+        }
         match operator {
             Binary::Equal => Ok(Value::Bool(left == right)),
             Binary::NotEqual => Ok(Value::Bool(left != right)),

@@ -67,6 +67,15 @@ impl Value {
         entries.get(found).map(|(_, value)| value)
     }
 
+    /// How much work it is to look at all of the value, in steps of an evaluation.
+    pub(crate) fn weight(&self) -> u64 {
+        match self {
+            Self::List(items) => items.iter().map(|item| 1 + item.weight()).sum(),
+            Self::Map(entries) => entries.iter().map(|(_, value)| 1 + value.weight()).sum(),
+            _ => 0,
+        }
+    }
+
     /// The sort of value, for error texts.
     pub(crate) fn sort(&self) -> &'static str {
         match self {
