@@ -7,5 +7,6 @@ mod cut;
 mod dialect;
 mod formats;
 mod metadata;
+mod questions;
 mod support;
 mod trino;

@@ -24,7 +24,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-/// An endpoint over a lake of the game `arena`.
+/// An endpoint over a lake of a game: `arena` unless told otherwise.
 pub(crate) struct Endpoint {
     pub(crate) address: SocketAddr,
     pub(crate) lake: Arc<Lake>,
@@ -56,11 +56,18 @@ impl Reply {
 }
 
 pub(crate) fn arena() -> Arc<Game> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../games/arena");
+    game("arena")
+}
+
+/// A reference game.
+pub(crate) fn game(name: &str) -> Arc<Game> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../games")
+        .join(name);
     let text = std::fs::read_to_string(folder.join("game.yaml")).unwrap();
     let read_file =
         |name: &str| std::fs::read_to_string(folder.join(name)).map_err(|e| e.to_string());
-    Arc::new(Game::load("arena", &text, &read_file).unwrap())
+    Arc::new(Game::load(name, &text, &read_file).unwrap())
 }
 
 impl Endpoint {
@@ -73,9 +80,12 @@ impl Endpoint {
     }
 
     pub(crate) async fn start_with(config: SqlConfig) -> Self {
+        Self::start_game(arena(), config).await
+    }
+
+    pub(crate) async fn start_game(game: Arc<Game>, config: SqlConfig) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("lake");
-        let game = arena();
         let clock = Arc::new(SystemClock);
         let lake_config = LakeConfig {
             path: path.display().to_string(),
