@@ -134,7 +134,7 @@ impl Streamer {
         let (slices_in, slices_out) = channel(SLICES_IN_FLIGHT);
         let (rows_in, rows_out) = channel(EPOCHS_IN_FLIGHT);
         let (files_in, files_out) = channel(EPOCHS_IN_FLIGHT);
-        let buffer = Buffer::new(self.lake.tables(), &resume.next);
+        let buffer = Buffer::new(self.lake.tables(), &resume.next, &resume.ahead);
         // Each stage ends when the one before it is done, or the one after it is gone; so all end when one fails.
         let stages = async {
             let done = tokio::join!(
@@ -217,14 +217,14 @@ impl Streamer {
         let mut deadline = Instant::now();
         loop {
             let full = buffer.is_full(&limits);
-            let due = !buffer.is_empty() && (full || Instant::now() >= deadline);
+            let due = buffer.may_be_cut() && (full || Instant::now() >= deadline);
             tokio::select! {
                 biased;
                 room = out.reserve(), if due => {
                     let Ok(room) = room else { return Ok(()) };
                     room.send(cut(&mut buffer)?);
                 }
-                slice = slices.recv(), if !full => {
+                slice = slices.recv(), if !full || !buffer.may_be_cut() => {
                     let Some(slice) = slice else { break };
                     if buffer.is_empty() {
                         deadline = Instant::now() + limits.interval;
@@ -237,10 +237,10 @@ impl Streamer {
                     buffer = taken.await.map_err(|error| StreamerError::Worker(error.to_string()))?;
                     self.metrics.bad_records.inc_by(buffer.bad_records() - bad);
                 }
-                () = tokio::time::sleep_until(deadline), if !due && !buffer.is_empty() => {}
+                () = tokio::time::sleep_until(deadline), if !due && buffer.may_be_cut() => {}
             }
         }
-        if !buffer.is_empty() {
+        if buffer.may_be_cut() {
             // Nobody takes it when a later stage has failed: then that is the error that counts.
             let _ = out.send(cut(&mut buffer)?).await;
         }

@@ -3,6 +3,8 @@
 //! Each table's commit carries Delta's `txn` for every partition of the log that it has rows of, with the offset after
 //! the last; `_epochs` is committed last and is the resume point. A crash in between leaves some tables ahead of
 //! `_epochs`: [`Lake::resume`] finds how far, and [`Lake::encode`] drops those rows when the same offsets come again.
+//! The epoch after a crash must cover all that is ahead, so that no cut holds rows of one table whose events are not yet in
+//! another; and so that what a table holds beyond an epoch stands in entries beyond the version that the epoch names.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -50,17 +52,25 @@ pub struct Resume {
 pub struct Ahead(BTreeMap<String, BTreeMap<u32, u64>>);
 
 impl Ahead {
+    /// The offset of a partition that the next epoch must reach: no table holds rows from there on.
+    pub fn reach(&self, partition: u32) -> u64 {
+        let of_table = |landed: &BTreeMap<u32, u64>| landed.get(&partition).copied();
+        self.0.values().filter_map(of_table).max().unwrap_or(0)
+    }
+
     /// True when no table is.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
 
-/// The rows of one table, in files that are on the store but in no version of the table yet.
+/// The rows of one table, in files that are on the store but in no version of the table yet. No file when all of the
+/// rows have landed before a crash.
 #[derive(Debug)]
 pub struct TableFiles {
     table: String,
     adds: Vec<Add>,
+    // Those that have landed before are counted too: they are the epoch's.
     rows: u64,
     // Log partition -> its first offset among the rows.
     first: BTreeMap<u32, u64>,
@@ -168,16 +178,17 @@ impl Lake {
         ))
     }
 
-    /// Puts a table's rows of one epoch into files on the store. Rows that are `ahead` are left out; `None` when no row
-    /// is left. The files belong to no version until [`Self::commit_epoch`]; should that never come, vacuum takes them.
+    /// Puts a table's rows of one epoch into files on the store; rows that are `ahead` are in files already. The files
+    /// belong to no version until [`Self::commit_epoch`]; should that never come, vacuum takes them.
     pub async fn encode(
         &self,
         table: &str,
         batches: Vec<RecordBatch>,
         ahead: &Ahead,
-    ) -> Result<Option<TableFiles>, LakeError> {
+    ) -> Result<TableFiles, LakeError> {
         let landed = ahead.0.get(table).cloned().unwrap_or_default();
         let name = table.to_owned();
+        let rows = batches.iter().map(|batch| batch.num_rows() as u64).sum();
         let (files, first) = tokio::task::spawn_blocking(move || {
             let (batches, first) =
                 unlanded(&batches, &landed).map_err(|error| LakeError::encoding(&name, &error))?;
@@ -185,14 +196,14 @@ impl Lake {
         })
         .await
         .map_err(|error| LakeError::Worker(error.to_string()))??;
-        let rows = files.iter().map(|file| file.rows).sum();
-        let adds = try_join_all(files.into_iter().map(|file| self.store_file(table, file))).await?;
-        Ok((rows > 0).then(|| TableFiles {
+        let stored = files.into_iter().map(|file| self.store_file(table, file));
+        let adds = try_join_all(stored).await?;
+        Ok(TableFiles {
             table: table.to_owned(),
             adds,
             rows,
             first,
-        }))
+        })
     }
 
     /// Commits an epoch: its tables at once, then `_epochs`. After an error some tables may have their rows: go on from
@@ -215,6 +226,7 @@ impl Lake {
             .await
             .into_iter()
             .collect::<Result<Vec<()>, _>>()?;
+        self.check_cut(&epoch.ranges).await?;
         failpoint::hit("epochs.commit.before")?;
         let record = EpochRecord {
             epoch: landing.last.as_ref().map_or(1, |last| last.epoch + 1),
@@ -233,6 +245,25 @@ impl Lake {
         landing.last = Some(record.clone());
         failpoint::hit("epochs.commit.after")?;
         Ok(record)
+    }
+
+    /// Refuses an epoch up to here while a table, at the version that is known, has rows from beyond it.
+    pub(crate) async fn check_cut(&self, ranges: &[OffsetRange]) -> Result<(), LakeError> {
+        for log in self.logs().filter(|log| log.name() != EPOCHS) {
+            let head = log.head().await;
+            for range in ranges {
+                let landed = head.landed.get(&range.partition).copied().unwrap_or(0);
+                if landed > range.to {
+                    return Err(LakeError::Overtaken {
+                        table: log.name().to_owned(),
+                        partition: range.partition,
+                        landed,
+                        offered: range.to,
+                    });
+                }
+            }
+        }
+        Ok(())
     }
 
     /// The newest version of every table but `_epochs` that this process knows.
@@ -275,6 +306,9 @@ impl Lake {
         ranges: &[OffsetRange],
         prefix: &str,
     ) -> Result<(), LakeError> {
+        if files.adds.is_empty() {
+            return Ok(());
+        }
         failpoint::hit("table.commit.before")?;
         let log = self.log(&files.table)?;
         let now = self.clock.now_micros();

@@ -26,6 +26,9 @@ use crate::schema::{
 use crate::storage::Storage;
 use crate::table_log::{Fence, TableLog};
 
+/// How often columns are added anew when other writers commit at the same time.
+const MAX_GROWTH_ATTEMPTS: u32 = 16;
+
 /// A directory of Delta tables, one game's. Share it behind an `Arc`.
 #[derive(Debug)]
 pub struct Lake {
@@ -199,23 +202,37 @@ impl Lake {
                 done => return done.map(|_| ()),
             }
         }
-        let metadata = self.metadata(name).await?;
-        let Some(metadata) = with_missing_columns(name, metadata, &wanted)? else {
-            return Ok(());
-        };
-        let mut entry = Entry::new(
-            self.new_id(),
-            Operation::AddColumns,
-            self.clock.now_micros(),
-        );
-        entry.metadata = Some(metadata);
-        log.commit_locked(&mut head, &entry, Fence::Everything)
-            .await?;
-        tracing::info!(
-            table.name = name,
-            "added the definition's new columns to a table"
-        );
-        Ok(())
+        for _ in 0..MAX_GROWTH_ATTEMPTS {
+            let metadata = self.metadata(name).await?;
+            let Some(metadata) = with_missing_columns(name, metadata, &wanted)? else {
+                return Ok(());
+            };
+            let mut entry = Entry::new(
+                self.new_id(),
+                Operation::AddColumns,
+                self.clock.now_micros(),
+            );
+            entry.metadata = Some(metadata);
+            match log
+                .commit_locked(&mut head, &entry, Fence::Everything)
+                .await
+            {
+                // Somebody committed meanwhile, perhaps these very columns.
+                Err(LakeError::Contended { .. }) => {}
+                done => {
+                    done?;
+                    tracing::info!(
+                        table.name = name,
+                        "added the definition's new columns to a table"
+                    );
+                    return Ok(());
+                }
+            }
+        }
+        Err(LakeError::Contended {
+            table: name.to_owned(),
+            attempts: MAX_GROWTH_ATTEMPTS,
+        })
     }
 
     /// The newest `metaData` action of a table.

@@ -237,32 +237,28 @@ impl TableLog {
         found: &Committed,
         fence: &Fence<'_>,
     ) -> Result<(), LakeError> {
-        if found.changes_protocol {
-            return Err(LakeError::corrupt(
-                &self.name,
-                "another writer changed its protocol; restart to read it anew",
-            ));
-        }
+        let conflict = || LakeError::CompactionConflict {
+            table: self.name.clone(),
+        };
         match fence {
-            Fence::Rows(_) => self.check_rows(head, fence),
-            Fence::Files(files) => {
-                let touched = found.metadata.is_some()
-                    || found.removed.iter().any(|path| files.contains(path));
-                if touched {
-                    return Err(LakeError::CompactionConflict {
-                        table: self.name.clone(),
-                    });
-                }
-                Ok(())
-            }
-            Fence::Epoch(own) => match &found.epoch {
-                Some(other) if other.epoch >= *own => Err(LakeError::EpochTaken { epoch: *own }),
-                _ => Ok(()),
-            },
             Fence::Everything => Err(LakeError::Contended {
                 table: self.name.clone(),
                 attempts: 1,
             }),
+            _ if found.changes_protocol => Err(LakeError::corrupt(
+                &self.name,
+                "another writer changed its protocol; restart to read it anew",
+            )),
+            Fence::Rows(_) => self.check_rows(head, fence),
+            Fence::Files(_) if found.metadata.is_some() => Err(conflict()),
+            Fence::Files(files) if found.removed.iter().any(|path| files.contains(path)) => {
+                Err(conflict())
+            }
+            Fence::Files(_) => Ok(()),
+            Fence::Epoch(own) => match &found.epoch {
+                Some(other) if other.epoch >= *own => Err(LakeError::EpochTaken { epoch: *own }),
+                _ => Ok(()),
+            },
         }
     }
 }

@@ -46,7 +46,6 @@ pub(crate) struct EncodedFile {
     /// The `_event_date` that all of its rows have; `None` in a table without partitions.
     pub(crate) date: Option<NaiveDate>,
     pub(crate) bytes: Vec<u8>,
-    pub(crate) rows: u64,
     /// Delta's statistics, as JSON text.
     pub(crate) stats: String,
 }
@@ -137,10 +136,8 @@ pub(crate) fn encode_file(
     let mut bytes = Vec::new();
     let metadata = write_parquet(&mut bytes, schema, batches)
         .map_err(|error| LakeError::encoding(table, &error))?;
-    let rows = batches.iter().map(|batch| batch.num_rows() as u64).sum();
     Ok(EncodedFile {
         date,
-        rows,
         stats: stats_json(schema, &metadata),
         bytes,
     })

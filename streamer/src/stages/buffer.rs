@@ -6,6 +6,7 @@ use arrow::error::ArrowError;
 use gamepipe_domain::event::bad::{BAD_EVENT, BadEvent, decode_bad_event};
 use gamepipe_eventlog::LogRecord;
 use gamepipe_lake::LakeTable;
+use gamepipe_lake::commit::Ahead;
 use gamepipe_lake::epoch::OffsetRange;
 
 use crate::json::time::{day_of, filing_day};
@@ -46,6 +47,8 @@ pub struct Buffer {
     names: Vec<String>,
     // For each partition: from where to where the epoch reaches.
     ranges: Vec<OffsetRange>,
+    // For each partition: how far the first epoch must reach, because tables hold rows up to there.
+    reach: Vec<u64>,
     records: u64,
     log_bytes: usize,
     bad_records: u64,
@@ -53,8 +56,9 @@ pub struct Buffer {
 }
 
 impl Buffer {
-    /// An empty buffer for these tables, whose first epoch begins at `next` (an offset for each partition).
-    pub fn new(tables: &[LakeTable], next: &[u64]) -> Self {
+    /// An empty buffer for these tables, whose first epoch begins at `next` (an offset for each partition) and must cover
+    /// all that tables are `ahead`.
+    pub fn new(tables: &[LakeTable], next: &[u64], ahead: &Ahead) -> Self {
         let definitions: Vec<_> = tables.iter().map(|table| &table.table).collect();
         let routes = Routes::new(&definitions);
         Self {
@@ -72,6 +76,10 @@ impl Buffer {
                     from: *from,
                     to: *from,
                 })
+                .collect(),
+            reach: (0..)
+                .zip(next)
+                .map(|(partition, _)| ahead.reach(partition))
                 .collect(),
             records: 0,
             log_bytes: 0,
@@ -94,6 +102,16 @@ impl Buffer {
     /// True when no record is in it.
     pub fn is_empty(&self) -> bool {
         self.records == 0
+    }
+
+    /// True when the epoch covers all that tables were ahead at the start: before, it must not be cut.
+    pub fn may_be_cut(&self) -> bool {
+        !self.is_empty()
+            && self
+                .ranges
+                .iter()
+                .zip(&self.reach)
+                .all(|(range, reach)| range.to >= *reach)
     }
 
     /// How many records of it turned out bad so far; counts on through epochs.

@@ -7,17 +7,13 @@ use gamepipe_service::failpoint;
 
 use crate::messages::RowsEpoch;
 
-/// Puts an epoch's rows into files. Rows that are `ahead` are left out.
+/// Puts an epoch's rows into files. Rows that are `ahead` are in files already.
 pub async fn step(lake: &Lake, epoch: RowsEpoch, ahead: &Ahead) -> Result<EncodedEpoch, LakeError> {
     let encoding = epoch
         .tables
         .into_iter()
         .map(|(table, rows)| async move { lake.encode(&table, vec![rows], ahead).await });
-    let tables = try_join_all(encoding)
-        .await?
-        .into_iter()
-        .flatten()
-        .collect();
+    let tables = try_join_all(encoding).await?;
     failpoint::hit("epoch.encoded")?;
     Ok(EncodedEpoch {
         ranges: epoch.ranges,

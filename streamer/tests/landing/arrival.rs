@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use gamepipe_lake::Lake;
 use gamepipe_lake::audit::audit;
 use gamepipe_service::Shutdown;
 use gamepipe_streamer::StreamerError;
@@ -10,7 +9,7 @@ use serde_json::json;
 
 use crate::memory_log::MemoryLog;
 use crate::world::{
-    PATIENCE, clean_audit, event, land, open, quick, rows, rows_in, streamer, tables,
+    clean_audit, event, land, landed, open, quick, rows, rows_in, streamer, tables,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -140,20 +139,6 @@ async fn running_streamer_lands_what_is_appended_meanwhile() {
         (200, 200, 200)
     );
     assert!(found.epoch > 3, "{}", found.epoch);
-}
-
-async fn landed(lake: &Lake, records: u64) {
-    let deadline = tokio::time::Instant::now() + PATIENCE;
-    while tokio::time::Instant::now() < deadline {
-        let now = lake.newest_epoch().await.expect("the lake is there");
-        if now
-            .is_some_and(|epoch| epoch.ranges.iter().map(|range| range.to).sum::<u64>() >= records)
-        {
-            return;
-        }
-        tokio::task::yield_now().await;
-    }
-    panic!("{records} records have not landed in {PATIENCE:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

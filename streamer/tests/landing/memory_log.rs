@@ -21,6 +21,7 @@ pub(crate) struct MemoryLog {
     partitions: Mutex<Vec<Partition>>,
     appended: watch::Sender<u64>,
     released: Mutex<Vec<u64>>,
+    read_records: usize,
 }
 
 #[derive(Debug, Default)]
@@ -36,6 +37,15 @@ impl MemoryLog {
             partitions: Mutex::new((0..partitions).map(|_| Partition::default()).collect()),
             appended: watch::Sender::new(0),
             released: Mutex::new(vec![0; partitions as usize]),
+            read_records: usize::MAX,
+        }
+    }
+
+    /// Gives at most this many records at a time.
+    pub(crate) fn giving_at_most(self, read_records: usize) -> Self {
+        Self {
+            read_records,
+            ..self
         }
     }
 
@@ -138,6 +148,7 @@ impl EventLog for MemoryLog {
                 left = left.saturating_sub(value.len());
                 fits
             })
+            .take(self.read_records)
             .map(|(offset, (key, value))| LogRecord {
                 offset,
                 appended: APPENDED,

@@ -1,1 +1,221 @@
-//! Tests.
+//! Maintenance beside landing: fewer files, the same rows.
+
+use std::fs::File;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use gamepipe_config::streamer::StreamerConfig;
+use gamepipe_lake::Lake;
+use gamepipe_lake::maintenance::Rounds;
+use gamepipe_service::Shutdown;
+use serde_json::json;
+
+use crate::memory_log::MemoryLog;
+use crate::world::{
+    clean_audit, event, land, landed, open, quick, rows, rows_in, streamer, tables,
+};
+
+fn merging() -> StreamerConfig {
+    StreamerConfig {
+        compact_files: 4,
+        vacuum_seconds: 3600,
+        ..quick()
+    }
+}
+
+async fn files(lake: &Lake, table: &str) -> usize {
+    lake.newest_files(table)
+        .await
+        .expect("the table is there")
+        .0
+        .len()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn merged_tables_hold_the_same_rows_in_fewer_files() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let log = Arc::new(MemoryLog::new("g", 2));
+    let lake = open(folder.path(), &tables());
+    for id in 0..12 {
+        log.push(
+            &format!("k{id}"),
+            event(
+                "attack",
+                id,
+                json!({"damage": id, "attacker": format!("a{id}")}),
+            ),
+        );
+        log.push(
+            "t",
+            event(
+                "trade",
+                id,
+                json!({"items": [{"name": "x", "price": id}, {"name": "y"}]}),
+            ),
+        );
+        land(quick(), &log, &lake).await.expect("it lands");
+    }
+    let columns = ["damage", "attacker", "_event_id", "_event_date", "_extra"];
+    let before = rows(&lake, "attacks", &columns).await;
+    let epoch = lake
+        .newest_epoch()
+        .await
+        .expect("it can be read")
+        .expect("there is one");
+    assert!(files(&lake, "attacks").await >= 12);
+
+    let mut rounds = Rounds::default();
+    let done = lake
+        .maintain_once(&merging(), &mut rounds)
+        .await
+        .expect("it is maintained");
+    assert!(done.merged_files >= 48, "{done:?}");
+    assert!(files(&lake, "attacks").await < 4 && files(&lake, "_epochs").await < 4);
+    assert_eq!(rows(&lake, "attacks", &columns).await, before);
+    let found = clean_audit(&lake).await;
+    assert_eq!((rows_in(&found, "trades"), found.records), (24, 24));
+    let moved = lake
+        .newest_epoch()
+        .await
+        .expect("it can be read")
+        .expect("there is one");
+    assert!(
+        moved.epoch > epoch.epoch && moved.versions["attacks"] > epoch.versions["attacks"],
+        "readers' cut moves on"
+    );
+
+    let again = lake
+        .maintain_once(&merging(), &mut rounds)
+        .await
+        .expect("it is maintained");
+    assert_eq!(again.merged_files, 0, "nothing is left to do");
+    log.push("k", event("attack", 99, json!({})));
+    land(quick(), &log, &open(folder.path(), &tables()))
+        .await
+        .expect("landing goes on after a restart");
+    assert_eq!(rows_in(&clean_audit(&lake).await, "attacks"), 13);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn maintenance_beside_landing_loses_and_doubles_nothing() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let log = Arc::new(MemoryLog::new("g", 3));
+    let lake = open(folder.path(), &tables());
+    let streamer = streamer(
+        StreamerConfig {
+            commit_interval_ms: 1,
+            ..quick()
+        },
+        &log,
+        &lake,
+    );
+    streamer.prepare().await.expect("tables are made");
+    let shutdown = Shutdown::new();
+    let running = tokio::spawn(streamer.run(shutdown.clone()));
+    let mut rounds = Rounds::default();
+    let mut merged = 0;
+    for round in 0..30 {
+        for id in 0..10 {
+            log.push(
+                &format!("k{id}"),
+                event("attack", round * 10 + id, json!({"damage": id})),
+            );
+        }
+        landed(&lake, (round + 1) * 10).await;
+        merged += lake
+            .maintain_once(&merging(), &mut rounds)
+            .await
+            .expect("it is maintained")
+            .merged_files;
+    }
+    shutdown.cancel();
+    running.await.expect("it ends").expect("it lands");
+    merged += lake
+        .maintain_once(&merging(), &mut rounds)
+        .await
+        .expect("it is maintained")
+        .merged_files;
+    assert!(merged > 0);
+    assert_eq!(rows_in(&clean_audit(&lake).await, "attacks"), 300);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn logs_get_checkpoints_and_any_reader_still_reads_them() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let log = Arc::new(MemoryLog::new("g", 1).giving_at_most(1));
+    let lake = open(folder.path(), &tables());
+    for id in 0..105 {
+        log.push("k", event("attack", id, json!({"damage": id})));
+    }
+    land(
+        StreamerConfig {
+            max_epoch_events: 1,
+            ..quick()
+        },
+        &log,
+        &lake,
+    )
+    .await
+    .expect("it lands");
+    let config = StreamerConfig {
+        compact_files: usize::MAX,
+        ..merging()
+    };
+    let done = lake
+        .maintain_once(&config, &mut Rounds::default())
+        .await
+        .expect("it is maintained");
+    assert_eq!(done.checkpoints, 3, "attacks, everything, _epochs");
+    let hint = folder.path().join("attacks/_delta_log/_last_checkpoint");
+    assert!(hint.is_file());
+    assert_eq!(rows_in(&clean_audit(&lake).await, "attacks"), 105);
+    log.push("k", event("attack", 200, json!({})));
+    let reopened = open(folder.path(), &tables());
+    land(quick(), &log, &reopened).await.expect("it lands");
+    assert_eq!(rows_in(&clean_audit(&reopened).await, "attacks"), 106);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn vacuum_takes_old_orphans_and_nothing_else() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let log = Arc::new(MemoryLog::new("g", 1));
+    let lake = open(folder.path(), &tables());
+    for id in 0..5 {
+        log.push("k", event("attack", id, json!({})));
+        land(quick(), &log, &lake).await.expect("it lands");
+    }
+    let data = folder.path().join("attacks/_event_date=2026-01-02");
+    let (old, fresh) = (
+        data.join("part-old.parquet"),
+        data.join("part-fresh.parquet"),
+    );
+    #[expect(clippy::disallowed_methods, reason = "files have the machine's time")]
+    let long_ago = SystemTime::now() - Duration::from_secs(2 * 3600);
+    for path in std::fs::read_dir(&data)
+        .expect("files")
+        .map(|entry| entry.expect("a file").path())
+    {
+        File::options()
+            .append(true)
+            .open(path)
+            .and_then(|file| file.set_modified(long_ago))
+            .expect("it can be aged");
+    }
+    File::create(&old)
+        .and_then(|file| file.set_modified(long_ago))
+        .expect("an orphan");
+    File::create(&fresh).expect("a file that is being written");
+    // Merged files are old as files, but were part of a version a moment ago.
+    let done = lake
+        .maintain_once(&merging(), &mut Rounds::default())
+        .await
+        .expect("it is maintained");
+    assert_eq!(done.vacuumed_files, 1, "{done:?}");
+    assert!(!old.exists() && fresh.exists());
+    assert_eq!(
+        std::fs::read_dir(&data).expect("files").count(),
+        7,
+        "five files, the merged one, the fresh one"
+    );
+    assert_eq!(rows_in(&clean_audit(&lake).await, "attacks"), 5);
+}

@@ -242,3 +242,18 @@ fn read_file(
         })
         .collect()
 }
+
+/// Waits until that many records have landed.
+pub(crate) async fn landed(lake: &Lake, records: u64) {
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while tokio::time::Instant::now() < deadline {
+        let now = lake.newest_epoch().await.expect("the lake is there");
+        if now
+            .is_some_and(|epoch| epoch.ranges.iter().map(|range| range.to).sum::<u64>() >= records)
+        {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+    panic!("{records} records have not landed in {PATIENCE:?}");
+}
