@@ -125,6 +125,8 @@ async fn round(api: &Api, position: &mut Option<u64>) -> Result<usize, RoundErro
         None => {
             let after = api.log.outbox_position(outbox_id).await?;
             api.state.trim_outbox(after).await?;
+            // What a process before this one had moved and not forgotten does not wait any more.
+            api.note_outbox_depth(api.state.outbox_depth().await?);
             *position.insert(after)
         }
     };

@@ -159,12 +159,8 @@ impl Platform {
         let (api, sql) = (self.api()?, self.sql()?);
         let schema = self.raw_schema()?;
         wait_for("the log to be landed", PATIENCE, || {
-            let outbox_empty = api
-                .get("/metrics")?
-                .text()
-                .lines()
-                .any(|line| line.starts_with("gamepipe_outbox_depth 0"));
             let log = api.get("/v1/log")?.json()?;
+            let outbox_empty = log["outbox_depth"] == 0;
             let landed = sql.rows(&format!("select sum(records) from {schema}.\"_epochs\""))?;
             let partitions = log["partitions"]
                 .as_array()
