@@ -136,7 +136,7 @@ fn every_game_plays_verifies_and_answers_with_one_command() {
 }
 
 #[test]
-fn a_running_pipeline_is_asked_watched_reported_and_verified() {
+fn a_running_pipeline_is_asked_in_every_form() {
     let folder = tempfile::tempdir().unwrap();
     let up = Up::start("arena", &folder.path().join("data"));
     up.play("300");
@@ -175,6 +175,13 @@ fn a_running_pipeline_is_asked_watched_reported_and_verified() {
         "{}",
         both(&wrong)
     );
+}
+
+#[test]
+fn a_running_pipeline_is_watched_and_verified() {
+    let folder = tempfile::tempdir().unwrap();
+    let up = Up::start("arena", &folder.path().join("data"));
+    up.play("100");
 
     let watched = gamepipe(&[
         "watch",

@@ -13,7 +13,7 @@ use crate::exit::{Outcome, Usage};
 use crate::output::{self, remark};
 use crate::report::model::Report;
 use crate::report::{csv, gather, html, summary, xlsx};
-use crate::results::table;
+use crate::results::{fetch, table, text_of};
 use crate::terminal::Paint;
 
 const AFTER_HELP: &str = "\
@@ -66,7 +66,7 @@ pub(crate) async fn run(args: ReportArgs) -> anyhow::Result<Outcome> {
     let client = Client::new(&args.sql.sql, "the SQL endpoint")?;
     let title = match &args.title {
         Some(title) => title.clone(),
-        None => format!("{}: report", game_name(&client).await?),
+        None => format!("The game {}", game_name(&client).await?),
     };
     let report = gather::gather(&client, &title, &args.names).await?;
     match form {
@@ -117,16 +117,23 @@ impl ReportArgs {
     }
 }
 
-/// The game's name: the schema of the SQL endpoint's default.
+/// The game's name as SQL has it: the schema with a `_raw` beside it.
 async fn game_name(client: &Client) -> anyhow::Result<String> {
-    let result = crate::results::fetch::query(client, "select current_schema", 1).await;
-    let name = result
-        .ok()
-        .and_then(|result| result.rows.first()?.first()?.as_str().map(str::to_owned));
-    Ok(name
-        .filter(|name| name != "default")
-        .unwrap_or_else(|| "Game".to_owned()))
+    let schemas = fetch::query(client, "show schemas from lake", MAX_SCHEMAS).await?;
+    let names: Vec<String> = schemas
+        .rows
+        .iter()
+        .filter_map(|row| text_of(row.first()?))
+        .collect();
+    let has_raw = |name: &&String| names.contains(&format!("{name}_raw"));
+    Ok(names
+        .iter()
+        .find(has_raw)
+        .map_or_else(|| "Game".to_owned(), |name| name.replace('_', "-")))
 }
+
+/// More schemas than a lake of one game has.
+const MAX_SCHEMAS: u64 = 100;
 
 fn write_text(path: Option<&Path>, report: &Report) -> anyhow::Result<()> {
     let head = format!("{}, as of {}\n\n", report.title, report.made);

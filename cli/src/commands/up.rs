@@ -147,6 +147,8 @@ fn settings(args: &UpArgs, data: &std::path::Path) -> anyhow::Result<Effective> 
             ("state.path", below("state")),
             ("log.path", below("log")),
             ("lake.path", below("lake")),
+            // The relay, the streamer and SQL drain after the API, and all of them have ten seconds.
+            ("api.drainMs", json!(4000)),
         ],
         environment: std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))

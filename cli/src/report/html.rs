@@ -9,6 +9,9 @@ use crate::results::{ResultSet, text_of};
 /// The most rows of a table on the page: beyond it a page is no longer read, and CSV has them all.
 const MAX_ROWS: usize = 1000;
 
+/// A table of more rows than this scrolls, by the style sheet's greatest height.
+const SCROLLS: usize = 14;
+
 /// The page's style: colours as variables, dark ones by the reader's preference.
 const STYLE: &str = include_str!("style.css");
 
@@ -91,7 +94,7 @@ fn article(page: &mut String, answer: &Answer) {
     }
     let _ = writeln!(
         page,
-        "<details><summary>{}</summary><pre>{}</pre></details></article>",
+        "<details><summary>SQL of {}</summary><pre>{}</pre></details></article>",
         escape(&answer.name),
         escape(answer.sql.trim())
     );
@@ -143,6 +146,10 @@ fn table(page: &mut String, result: &ResultSet) {
             page,
             "<p class=\"note\">{more} more rows are left out here; the CSV form has them.</p>"
         );
+    }
+    // A long table scrolls: say that there is more than can be seen.
+    if more == 0 && result.rows.len() > SCROLLS {
+        let _ = writeln!(page, "<p class=\"note\">{} rows</p>", result.rows.len());
     }
     if result.truncated {
         page.push_str(

@@ -37,7 +37,7 @@ pub(crate) struct Stack {
     pub(crate) api: SocketAddr,
     /// Where SQL listens.
     pub(crate) sql: SocketAddr,
-    /// In the order of a drain.
+    /// In the order of a drain; SQL, which nothing waits for, is the last.
     parts: Vec<Part>,
 }
 
@@ -175,10 +175,13 @@ impl Stack {
         .await
     }
 
-    /// Drains: the API finishes what is in flight, the relay empties the outbox, the streamer lands the last epoch, SQL
-    /// finishes its queries. What does not end in time is cut off; the next start goes on from there.
+    /// Drains: the API finishes what is in flight, then the relay empties the outbox, then the streamer lands the last
+    /// epoch; SQL finishes its queries meanwhile. What does not end in time is cut off; the next start goes on from there.
     pub(crate) async fn drain(mut self) -> anyhow::Result<()> {
         let deadline = Instant::now() + DRAIN;
+        if let Some(sql) = self.parts.last() {
+            sql.stop.cancel();
+        }
         let mut failure = None;
         for part in &mut self.parts {
             part.stop.cancel();

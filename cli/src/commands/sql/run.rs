@@ -78,8 +78,13 @@ fn placed(problem: &Problem, sql: &str) -> Option<String> {
         .map(|c| if c == '\t' { '\t' } else { ' ' })
         .collect();
     let text = crate::terminal::printable(text).replace("\\t", "\t");
+    let told = problem.to_string();
+    // The endpoint's text may begin with the place too.
+    let told = told
+        .strip_prefix(&format!("line {line}:{column}: "))
+        .unwrap_or(&told);
     Some(format!(
-        "{problem}\n  line {line}, column {column}:\n  {text}\n  {indent}^"
+        "{told}\n  line {line}, column {column}:\n  {text}\n  {indent}^"
     ))
 }
 
