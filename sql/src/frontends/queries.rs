@@ -15,9 +15,7 @@ use crate::near::nearest;
 
 pub(super) async fn list(State(shared): State<Shared>) -> Json<Value> {
     let queries = shared.engine.game().queries().iter();
-    let entry = |query: &Query| {
-        json!({"name": query.name, "title": query.title, "sql": query.sql, "chart": query.chart})
-    };
+    let entry = |query: &Query| json!({"name": query.name, "title": query.title, "sql": query.sql, "chart": query.chart});
     Json(queries.map(entry).collect())
 }
 

@@ -1,3 +1,5 @@
+//! Statements that are answered before the planner sees them.
+
 use super::{Command, ExplainMode, Like, Show, recognise};
 use crate::dialect::tokens::tokenize;
 use crate::error::{ErrorCode, QueryError};

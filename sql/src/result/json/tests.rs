@@ -1,3 +1,5 @@
+//! Values of every type as JSON.
+
 use std::sync::Arc;
 
 use arrow::array::{

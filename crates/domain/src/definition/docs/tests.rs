@@ -1,3 +1,5 @@
+//! The tracking plan of a small game, pinned.
+
 use super::markdown;
 use crate::definition::Game;
 use crate::definition::template::new_game;

@@ -1,3 +1,5 @@
+//! Parameters from text and JSON: what is taken, converted and refused.
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! The JSON Schema for editors, and what it says of values.
+
 use serde_json::{Value, json};
 
 use super::{SCHEMA_ID, json_schema};

@@ -1,3 +1,5 @@
+//! YAML into a tree with places: what is read, and what is refused.
+
 use super::{Place, parse};
 
 fn problems(text: &str) -> Vec<(usize, usize, String)> {

@@ -1,3 +1,5 @@
+//! Events from clients: what is accepted, and the code of each refusal.
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

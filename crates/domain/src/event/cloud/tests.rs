@@ -1,3 +1,5 @@
+//! CloudEvents in structured mode, read as events.
+
 use serde_json::{Value, json};
 
 use crate::event::Event;
