@@ -37,6 +37,42 @@ fn every_game_is_played_landed_and_verified_with_one_command() -> Result<()> {
 }
 
 #[test]
+fn a_sixth_game_is_a_file_written_by_game_new() -> Result<()> {
+    let folder = tempfile::TempDir::new()?;
+    let run = |arguments: &[&str]| -> Result<String> {
+        let output = Command::new(gamepipe()?)
+            .args(arguments)
+            .current_dir(folder.path())
+            .output()?;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned()
+            + &String::from_utf8_lossy(&output.stderr);
+        anyhow::ensure!(
+            output.status.success(),
+            "{arguments:?}: {}\n{text}",
+            output.status
+        );
+        Ok(text)
+    };
+    run(&["game", "new", "fishing"])?;
+    run(&["game", "check", "fishing"])?;
+    let game = folder
+        .path()
+        .join("fishing/game.yaml")
+        .display()
+        .to_string();
+    let addresses = ["--api", "127.0.0.1:0", "--sql", "127.0.0.1:0"];
+    run(&[
+        [
+            "up", "--game", &game, "--play", "500", "--exit", "--data", "data",
+        ]
+        .as_slice(),
+        &addresses,
+    ]
+    .concat())?;
+    Ok(())
+}
+
+#[test]
 fn every_named_query_gives_what_an_independent_model_gives() -> Result<()> {
     for game in GAMES {
         let platform = Start::game(game).up()?;
