@@ -45,7 +45,7 @@ pub(crate) fn render(
     );
     let _ = writeln!(
         text,
-        "  SQL   {}  /sql, the Trino protocol, a console at /ui",
+        "  SQL   {}  /sql, /queries, the Trino protocol",
         paint.accent(&sql)
     );
     let _ = writeln!(
