@@ -53,12 +53,32 @@ pub(crate) fn command(program: impl AsRef<std::ffi::OsStr>, arguments: &[&str]) 
     command
 }
 
+/// What `cargo run` says of this program to it. A cargo below must not see it: build scripts that watch these
+/// variables (ring's does) would run again, and everything above them would be compiled again, on every change between
+/// `cargo xtask` and `cargo build`.
+const OF_THIS_PROGRAM: [&str; 5] = [
+    "CARGO_PKG_",
+    "CARGO_MANIFEST_",
+    "CARGO_BIN_",
+    "CARGO_CRATE_",
+    "CARGO_PRIMARY_",
+];
+
 /// Cargo, as the one that runs this.
 pub(crate) fn cargo(arguments: &[&str]) -> Command {
-    command(
-        std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()),
-        arguments,
-    )
+    let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = command(program, arguments);
+    for (name, _) in std::env::vars_os() {
+        let is_of_this_program = name.to_str().is_some_and(|name| {
+            OF_THIS_PROGRAM
+                .iter()
+                .any(|prefix| name.starts_with(prefix))
+        });
+        if is_of_this_program {
+            command.env_remove(name);
+        }
+    }
+    command
 }
 
 /// Runs a command to its end; an error when it fails.
