@@ -11,6 +11,7 @@ use datafusion::execution::memory_pool::{FairSpillPool, MemoryPool, TrackConsume
 use datafusion::execution::object_store::ObjectStoreRegistry;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
+use datafusion::optimizer::Analyzer;
 use datafusion::prelude::SessionConfig;
 use gamepipe_config::sql::SqlConfig;
 use gamepipe_lake::provider::STORE_URL;
@@ -19,6 +20,7 @@ use url::Url;
 
 use super::Engine;
 use super::catalog::Catalogs;
+use crate::functions;
 use crate::session::Session;
 
 /// Expressions are trees and planning recurses over them: 5,000 terms in a row pass with this. Only touched pages count
@@ -104,11 +106,14 @@ impl Engine {
 
 /// Functions, rules and planners, without anything that could make tables or files.
 fn base_state() -> SessionState {
-    SessionStateBuilder::new()
+    let builder = SessionStateBuilder::new()
         .with_default_features()
         .with_table_factories(std::collections::HashMap::new())
-        .with_file_formats(Vec::new())
-        .build()
+        .with_file_formats(Vec::new());
+    let mut builder = functions::install(builder);
+    let analyzer = builder.analyzer().get_or_insert_with(Analyzer::new);
+    analyzer.add_function_rewrite(Arc::new(functions::TrinoMeaning));
+    builder.build()
 }
 
 fn session_config(session: &Session, threads: usize) -> SessionConfig {

@@ -127,7 +127,7 @@ impl Endpoint {
         for (table, rows) in tables {
             let schema = self.schema(table);
             let batch = batch(&schema, rows, &mut to);
-            files.extend(
+            files.push(
                 self.lake
                     .encode(table, vec![batch], &Ahead::default())
                     .await

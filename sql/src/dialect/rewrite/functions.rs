@@ -19,7 +19,9 @@ const RENAMED: &[(&str, &str)] = &[
     ("listagg", "string_agg"),
     ("transform", "array_transform"),
     ("filter", "array_filter"),
-    ("flatten", "flatten"),
+    // In Trino these make arrays.
+    ("repeat", "array_repeat"),
+    ("sequence", "generate_series"),
     ("element_at", "array_element"),
 ];
 
@@ -90,6 +92,10 @@ fn changed(function: &mut Function) -> Option<Expr> {
             push_text(function, "g");
             None
         }
+        ("replace", 2) => {
+            push_text(function, "");
+            None
+        }
         ("if", 2 | 3) => Some(if_then_else(arguments)),
         ("mod", 2) => binary(arguments, BinaryOperator::Modulo),
         ("year" | "month" | "day" | "hour" | "minute" | "second" | "quarter" | "week", 1) => {
@@ -150,7 +156,7 @@ fn date_part(part: &str, arguments: Vec<Expr>) -> Expr {
 }
 
 /// A call of an engine function.
-fn call(name: &str, arguments: Vec<Expr>) -> Expr {
+pub(super) fn call(name: &str, arguments: Vec<Expr>) -> Expr {
     let args = arguments
         .into_iter()
         .map(|expr| FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)))
