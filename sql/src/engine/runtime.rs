@@ -96,11 +96,14 @@ impl Engine {
             memory_pool: memory,
             ..self.env.as_ref().clone()
         };
-        SessionStateBuilder::new_from_existing(base.clone())
+        let mut state = SessionStateBuilder::new_from_existing(base.clone())
             .with_config(session_config(session, self.thread_count()))
             .with_catalog_list(Arc::new(catalogs))
             .with_runtime_env(Arc::new(env))
-            .build()
+            .build();
+        // `now()` is the same moment in all of a query.
+        state.mark_start_execution();
+        state
     }
 }
 

@@ -18,6 +18,8 @@ use crate::error::{ErrorCode, QueryError};
 
 /// The largest single value, in bytes. Far above any name, message or event.
 const MAX_VALUE_BYTES: u64 = 16 << 20;
+/// The largest value of constant arguments, in bytes: it may be repeated for each of the 8,192 rows of a batch.
+const MAX_CONSTANT_BYTES: u64 = 64 << 10;
 /// The largest column of one batch of 8,192 rows, in bytes: a batch of values of 64 KB each still passes.
 const MAX_BATCH_BYTES: u64 = 512 << 20;
 /// What an item of a list takes at least.
@@ -153,9 +155,14 @@ impl Capped {
         for row in 0..rows {
             let sizes: Vec<Size> = measured.iter().map(|column| column.at(row)).collect();
             let bytes = (self.estimate.0)(&sizes);
-            if bytes > MAX_VALUE_BYTES {
+            let most = if constant {
+                MAX_CONSTANT_BYTES
+            } else {
+                MAX_VALUE_BYTES
+            };
+            if bytes > most {
                 let text = format!(
-                    "the result of {} would have more than {MAX_VALUE_BYTES} bytes",
+                    "the result of {} would have more than {most} bytes",
                     self.name()
                 );
                 return Err(refused(ErrorCode::InvalidFunctionArgument, text));

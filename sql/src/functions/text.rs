@@ -15,6 +15,8 @@ use crate::result::json::Writer;
 
 /// The longest text that a concatenation may make, in bytes: as for the functions that repeat.
 const MAX_TEXT_BYTES: usize = 16 << 20;
+/// The longest text of constants alone, in bytes: it may be repeated for each of the 8,192 rows of a batch.
+const MAX_CONSTANT_BYTES: usize = 64 << 10;
 /// The most that one batch of concatenations may make, in bytes.
 const MAX_BATCH_BYTES: usize = 512 << 20;
 
@@ -65,6 +67,11 @@ impl ScalarUDFImpl for Concat {
             .iter()
             .all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
         let rows = if constant { 1 } else { args.number_rows };
+        let most = if constant {
+            MAX_CONSTANT_BYTES
+        } else {
+            MAX_TEXT_BYTES
+        };
         let arrays = args
             .args
             .iter()
@@ -84,7 +91,7 @@ impl ScalarUDFImpl for Concat {
             text.clear();
             parts.iter().for_each(|part| text.push_str(part.value(row)));
             total += text.len();
-            if text.len() > MAX_TEXT_BYTES || total > MAX_BATCH_BYTES {
+            if text.len() > most || total > MAX_BATCH_BYTES {
                 let error = QueryError::new(
                     ErrorCode::InvalidFunctionArgument,
                     "the concatenated text is too long",
