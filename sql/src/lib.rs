@@ -8,7 +8,6 @@ mod dialect;
 mod engine;
 mod error;
 mod frontends;
-mod functions;
 mod near;
 mod result;
 mod service;

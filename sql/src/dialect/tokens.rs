@@ -15,8 +15,6 @@ use crate::error::{ErrorCode, QueryError};
 const MAX_OPERATORS: usize = 2_000;
 /// Parentheses, brackets and `CASE` within one another. Hand-written and generated SQL stays below 30.
 pub(crate) const MAX_NESTING: usize = 100;
-/// A literal may be repeated for each of the 8,192 rows of a batch: this bounds the batch at 512 MiB.
-const MAX_LITERAL_BYTES: usize = 64 << 10;
 /// 1 MiB of text can hold half a million tokens, each about 100 bytes as one.
 const MAX_TOKENS: usize = 300_000;
 
@@ -100,14 +98,6 @@ fn check_size(tokens: &[TokenWithSpan]) -> Result<(), QueryError> {
     }
     let (mut operators, mut nesting) = (0_usize, 0_usize);
     for token in tokens {
-        if let Token::SingleQuotedString(text) = &token.token
-            && text.len() > MAX_LITERAL_BYTES
-        {
-            return Err(rejected(
-                format!("a literal of more than {MAX_LITERAL_BYTES} bytes"),
-                token,
-            ));
-        }
         match &token.token {
             Token::LParen | Token::LBracket | Token::LBrace => nesting += 1,
             Token::RParen | Token::RBracket | Token::RBrace => nesting = nesting.saturating_sub(1),

@@ -11,7 +11,6 @@ use datafusion::execution::memory_pool::{FairSpillPool, MemoryPool, TrackConsume
 use datafusion::execution::object_store::ObjectStoreRegistry;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
-use datafusion::optimizer::Analyzer;
 use datafusion::prelude::SessionConfig;
 use gamepipe_config::sql::SqlConfig;
 use gamepipe_lake::provider::STORE_URL;
@@ -20,7 +19,6 @@ use url::Url;
 
 use super::Engine;
 use super::catalog::Catalogs;
-use crate::functions;
 use crate::session::Session;
 
 /// Expressions are trees and planning recurses over them: 5,000 terms in a row pass with this. Only touched pages count
@@ -96,27 +94,21 @@ impl Engine {
             memory_pool: memory,
             ..self.env.as_ref().clone()
         };
-        let mut state = SessionStateBuilder::new_from_existing(base.clone())
+        SessionStateBuilder::new_from_existing(base.clone())
             .with_config(session_config(session, self.thread_count()))
             .with_catalog_list(Arc::new(catalogs))
             .with_runtime_env(Arc::new(env))
-            .build();
-        // `now()` is the same moment in all of a query.
-        state.mark_start_execution();
-        state
+            .build()
     }
 }
 
 /// Functions, rules and planners, without anything that could make tables or files.
 fn base_state() -> SessionState {
-    let builder = SessionStateBuilder::new()
+    SessionStateBuilder::new()
         .with_default_features()
         .with_table_factories(std::collections::HashMap::new())
-        .with_file_formats(Vec::new());
-    let mut builder = functions::install(builder);
-    let analyzer = builder.analyzer().get_or_insert_with(Analyzer::new);
-    analyzer.add_function_rewrite(Arc::new(functions::TrinoMeaning));
-    builder.build()
+        .with_file_formats(Vec::new())
+        .build()
 }
 
 fn session_config(session: &Session, threads: usize) -> SessionConfig {

@@ -19,9 +19,7 @@ const RENAMED: &[(&str, &str)] = &[
     ("listagg", "string_agg"),
     ("transform", "array_transform"),
     ("filter", "array_filter"),
-    // In Trino these make arrays.
-    ("repeat", "array_repeat"),
-    ("sequence", "generate_series"),
+    ("flatten", "flatten"),
     ("element_at", "array_element"),
 ];
 
@@ -92,10 +90,6 @@ fn changed(function: &mut Function) -> Option<Expr> {
             push_text(function, "g");
             None
         }
-        ("replace", 2) => {
-            push_text(function, "");
-            None
-        }
         ("if", 2 | 3) => Some(if_then_else(arguments)),
         ("mod", 2) => binary(arguments, BinaryOperator::Modulo),
         ("year" | "month" | "day" | "hour" | "minute" | "second" | "quarter" | "week", 1) => {
@@ -156,7 +150,7 @@ fn date_part(part: &str, arguments: Vec<Expr>) -> Expr {
 }
 
 /// A call of an engine function.
-pub(super) fn call(name: &str, arguments: Vec<Expr>) -> Expr {
+fn call(name: &str, arguments: Vec<Expr>) -> Expr {
     let args = arguments
         .into_iter()
         .map(|expr| FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)))
