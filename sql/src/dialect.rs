@@ -9,6 +9,7 @@ pub(crate) mod parameters;
 pub(crate) mod parse;
 pub(crate) mod rewrite;
 pub(crate) mod tokens;
+mod values;
 
 use datafusion::sql::sqlparser::dialect::{Dialect, GenericDialect};
 

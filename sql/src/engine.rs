@@ -24,6 +24,7 @@ use crate::error::{ErrorCode, QueryError, SqlError};
 use crate::result::Columns;
 use crate::session::Session;
 
+mod batches;
 pub(crate) mod catalog;
 pub(crate) mod explain;
 pub(crate) mod history;

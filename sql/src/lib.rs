@@ -8,6 +8,7 @@ mod dialect;
 mod engine;
 mod error;
 mod frontends;
+mod functions;
 mod near;
 mod result;
 mod service;

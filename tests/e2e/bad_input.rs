@@ -107,7 +107,7 @@ fn bad_requests_get_their_status_and_a_problem_document() -> Result<()> {
 }
 
 /// Statements that must be refused, and what the refusal names.
-const HOSTILE_SQL: [&str; 11] = [
+const HOSTILE_SQL: [&str; 12] = [
     "COPY (SELECT 1) TO '/tmp/gamepipe-hostile.csv'",
     "EXPLAIN ANALYZE COPY (SELECT 1) TO '/tmp/gamepipe-hostile.csv'",
     "CREATE EXTERNAL TABLE t STORED AS CSV LOCATION '/etc/passwd'",
@@ -117,6 +117,7 @@ const HOSTILE_SQL: [&str; 11] = [
     "CREATE VIEW v AS SELECT 1",
     "SET datafusion.execution.batch_size = 1",
     "SELECT 1; SELECT 2",
+    "SELECT repeat('x', 500000000)",
     "SELEC 1",
     "",
 ];

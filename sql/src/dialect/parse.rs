@@ -6,6 +6,7 @@ use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
 use super::TrinoDialect;
 use super::tokens::{MAX_NESTING, at};
+use super::values::spell_out;
 use crate::error::from_datafusion::syntax_error;
 use crate::error::{ErrorCode, QueryError};
 
@@ -16,7 +17,7 @@ const RECURSION_LIMIT: usize = MAX_NESTING * 8;
 pub(crate) fn parse_query(tokens: Vec<TokenWithSpan>) -> Result<Box<Query>, QueryError> {
     let mut parser = Parser::new(&TrinoDialect)
         .with_recursion_limit(RECURSION_LIMIT)
-        .with_tokens_with_locations(tokens);
+        .with_tokens_with_locations(spell_out(tokens));
     let query = parser.parse_query().map_err(parser_error)?;
     let rest = parser.peek_token();
     if rest.token != Token::EOF {

@@ -5,6 +5,7 @@ use datafusion::sql::sqlparser::ast::Query;
 use crate::error::QueryError;
 use crate::session::Session;
 
+mod bounded_text;
 mod date_parts;
 mod fetch;
 mod functions;
@@ -18,5 +19,6 @@ pub(crate) fn rewrite(query: &mut Query, session: &Session) -> Result<(), QueryE
     session_words::replace_session_words(query, session);
     date_parts::use_trino_date_parts(query);
     functions::call_trino_functions(query);
+    bounded_text::bound_text_casts(query);
     Ok(())
 }

@@ -15,6 +15,11 @@ use crate::error::{ErrorCode, QueryError};
 const MAX_OPERATORS: usize = 2_000;
 /// Parentheses, brackets and `CASE` within one another. Hand-written and generated SQL stays below 30.
 pub(crate) const MAX_NESTING: usize = 100;
+/// Literals of up to this many bytes may be as many as there are tokens.
+const LONG_LITERAL_BYTES: usize = 256;
+/// A plan copies a literal to each place where it is named, of which there are at most as many as tokens. This bounds what
+/// all copies of the long ones take, in bytes: 64 KiB of text may stand in a statement of 1,000 tokens.
+const MAX_COPIED_BYTES: usize = 64 << 20;
 /// 1 MiB of text can hold half a million tokens, each about 100 bytes as one.
 const MAX_TOKENS: usize = 300_000;
 
@@ -86,6 +91,26 @@ pub(crate) fn at(error: QueryError, place: Location) -> QueryError {
     error.at(place.line, place.column)
 }
 
+/// The first long literal and the bytes of all of them.
+fn long_literals(tokens: &[TokenWithSpan]) -> Option<(&TokenWithSpan, usize)> {
+    let mut found: Option<(&TokenWithSpan, usize)> = None;
+    for token in tokens {
+        let bytes = match &token.token {
+            Token::SingleQuotedString(text)
+            | Token::NationalStringLiteral(text)
+            | Token::HexStringLiteral(text)
+            | Token::EscapedStringLiteral(text)
+            | Token::UnicodeStringLiteral(text) => text.len(),
+            _ => 0,
+        };
+        if bytes > LONG_LITERAL_BYTES {
+            let (first, sum) = found.unwrap_or((token, 0));
+            found = Some((first, sum + bytes));
+        }
+    }
+    found
+}
+
 fn check_size(tokens: &[TokenWithSpan]) -> Result<(), QueryError> {
     let rejected = |what: String, token: &TokenWithSpan| {
         at(
@@ -95,6 +120,15 @@ fn check_size(tokens: &[TokenWithSpan]) -> Result<(), QueryError> {
     };
     if let Some(token) = tokens.get(MAX_TOKENS) {
         return Err(rejected(format!("more than {MAX_TOKENS} tokens"), token));
+    }
+    if let Some((token, bytes)) = long_literals(tokens)
+        && bytes.saturating_mul(tokens.len()) > MAX_COPIED_BYTES
+    {
+        let what = format!(
+            "{bytes} bytes of long texts in {} words and signs; at most {MAX_COPIED_BYTES} as a product of both",
+            tokens.len()
+        );
+        return Err(rejected(what, token));
     }
     let (mut operators, mut nesting) = (0_usize, 0_usize);
     for token in tokens {

@@ -20,7 +20,7 @@ use crate::result::Columns;
 /// The plan of a query as one row.
 pub(super) async fn explain(
     mode: ExplainMode,
-    query: PlannedQuery,
+    mut query: PlannedQuery,
     info: &Arc<QueryInfo>,
 ) -> Result<(Arc<Columns>, RecordBatch), QueryError> {
     if mode == ExplainMode::Logical {
@@ -32,7 +32,7 @@ pub(super) async fn explain(
                 .to_string(),
         );
     }
-    let plan = query.state.create_physical_plan(&query.plan).await?;
+    let plan = query.physical_plan().await?;
     match mode {
         ExplainMode::Validate => {
             let schema = Arc::new(Schema::new(vec![Field::new(

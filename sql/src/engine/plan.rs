@@ -6,9 +6,11 @@ use arrow::record_batch::RecordBatch;
 use datafusion::execution::SessionState;
 use datafusion::execution::context::SQLOptions;
 use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::ExecutionPlan;
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast;
 
+use super::batches::rows_per_batch;
 use super::catalog::Catalogs;
 use super::explain;
 use super::history::QueryInfo;
@@ -22,6 +24,7 @@ use crate::dialect::parse::parse_query;
 use crate::dialect::rewrite::rewrite;
 use crate::dialect::tokens::{Tokens, tokenize};
 use crate::error::{ErrorCode, QueryError};
+use crate::functions::Budget;
 use crate::result::Columns;
 use crate::session::Session;
 
@@ -44,6 +47,7 @@ pub(crate) struct PlannedQuery {
     pub(crate) state: SessionState,
     pub(crate) plan: LogicalPlan,
     pub(crate) names: OutputNames,
+    budget: Arc<Budget>,
 }
 
 impl PlannedQuery {
@@ -57,6 +61,18 @@ impl PlannedQuery {
             .map(|field| field.name().clone())
             .collect();
         self.names.resolve(&planned)
+    }
+
+    /// The steps to run. Constants are folded here; afterwards functions work on rows.
+    pub(crate) async fn physical_plan(&mut self) -> Result<Arc<dyn ExecutionPlan>, QueryError> {
+        let optimized = self.state.optimize(&self.plan)?;
+        let rows = rows_per_batch(&optimized, self.state.config().batch_size())?;
+        let config = self.state.config_mut();
+        *config = config.clone().with_batch_size(rows);
+        let planner = self.state.query_planner().clone();
+        let plan = planner.create_physical_plan(&optimized, &self.state).await?;
+        self.budget.start_running();
+        Ok(plan)
     }
 }
 
@@ -300,7 +316,7 @@ pub(super) async fn query(
     let names = name_outputs(&mut tree, &tokens);
     let catalogs = catalogs(engine).await?;
     resolve::check_tables(&catalogs, session, &tree)?;
-    let state = engine.state_for(session, catalogs);
+    let (state, budget) = engine.state_for(session, catalogs)?;
     let statement = Statement::Statement(Box::new(ast::Statement::Query(tree)));
     let plan = state.statement_to_plan(statement).await?;
     let only_reads = SQLOptions::new()
@@ -309,5 +325,10 @@ pub(super) async fn query(
         .with_allow_statements(false);
     only_reads.verify_plan(&plan)?;
     explain::check_leaves(&plan)?;
-    Ok(PlannedQuery { state, plan, names })
+    Ok(PlannedQuery {
+        state,
+        plan,
+        names,
+        budget,
+    })
 }

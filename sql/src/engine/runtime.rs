@@ -19,6 +19,7 @@ use url::Url;
 
 use super::Engine;
 use super::catalog::Catalogs;
+use crate::functions::{self, Budget};
 use crate::session::Session;
 
 /// Expressions are trees and planning recurses over them: 5,000 terms in a row pass with this. Only touched pages count
@@ -85,20 +86,30 @@ impl ObjectStoreRegistry for OnlyTheLake {
 }
 
 impl Engine {
-    /// The state for one query: its session's settings, its catalogs, and a pool that records its own peak.
-    pub(super) fn state_for(&self, session: &Session, catalogs: Catalogs) -> SessionState {
+    /// The state for one query: its session's settings, its catalogs, and a pool that records its own peak; and what its
+    /// functions may take out of that pool.
+    pub(super) fn state_for(
+        &self,
+        session: &Session,
+        catalogs: Catalogs,
+    ) -> Result<(SessionState, Arc<Budget>)> {
         let base = self.base.get_or_init(base_state);
         let memory: Arc<dyn MemoryPool> =
             Arc::new(PeakRecordingPool::new(self.env.memory_pool.clone()));
+        let budget = Arc::new(Budget::new(memory.clone()));
         let env = RuntimeEnv {
             memory_pool: memory,
             ..self.env.as_ref().clone()
         };
-        SessionStateBuilder::new_from_existing(base.clone())
+        let mut state = SessionStateBuilder::new_from_existing(base.clone())
             .with_config(session_config(session, self.thread_count()))
             .with_catalog_list(Arc::new(catalogs))
             .with_runtime_env(Arc::new(env))
-            .build()
+            .build();
+        functions::install(&mut state, &budget)?;
+        // `now()` is the same moment in all of a query.
+        state.mark_start_execution();
+        Ok((state, budget))
     }
 }
 

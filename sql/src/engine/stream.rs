@@ -44,12 +44,12 @@ pub(super) async fn run(
 
 async fn rows(
     engine: &Engine,
-    query: PlannedQuery,
+    mut query: PlannedQuery,
     info: &Arc<QueryInfo>,
     events: &Events,
 ) -> Result<(), QueryError> {
     let names = query.column_names();
-    let plan = query.state.create_physical_plan(&query.plan).await?;
+    let plan = query.physical_plan().await?;
     let columns = Arc::new(Columns::new(plan.schema(), names));
     info.watch(plan.clone(), query.state.runtime_env().memory_pool.clone());
     send(events, Event::Columns(columns)).await?;

@@ -60,6 +60,10 @@ async fn nothing_can_be_written_and_nothing_but_the_lake_can_be_read() {
 async fn bombs_fail_alone() {
     let endpoint = Endpoint::start().await;
     let long = |part: &str, count: usize| part.repeat(count);
+    let columns = |part: &str, count: usize| {
+        let columns: Vec<String> = (0..count).map(|n| format!("{part} c{n}")).collect();
+        columns.join(",")
+    };
     for sql in [
         format!("SELECT 1{}", long("+1", 1_900)),
         format!("SELECT 1{}", long("+1", 100_000)),
@@ -70,6 +74,31 @@ async fn bombs_fail_alone() {
         format!("SELECT {}", vec!["1"; 20_000].join(",")),
         format!("SELECT 1 WHERE 1 IN ({})", (0..100_000).map(|n| n.to_string()).collect::<Vec<_>>().join(",")),
         format!("SELECT * FROM {}", long("(SELECT * FROM ", 90) + "player_events" + &long(")", 90)),
+        "SELECT repeat('x', 500000000)".to_owned(),
+        "SELECT length(repeat(repeat('x', 1000000), 100000))".to_owned(),
+        "SELECT lpad('x', 2000000000, 'y')".to_owned(),
+        "SELECT rpad('x', 2000000000, 'y')".to_owned(),
+        "SELECT cardinality(range(0, 300000000))".to_owned(),
+        "SELECT cardinality(sequence(0, 300000000))".to_owned(),
+        "SELECT array_repeat(1, 1000000000)".to_owned(),
+        "SELECT array_resize(array[1], 1000000000, 2)".to_owned(),
+        "SELECT value, repeat('x', 1000000) FROM generate_series(1, 4000)".to_owned(),
+        "SELECT length(replace(lpad('', 1000000, 'a'), 'a', lpad('', 1000000, 'b')))".to_owned(),
+        "SELECT length(regexp_replace(lpad('', 1000000, 'a'), 'a', lpad('', 1000000, 'b')))".to_owned(),
+        "SELECT length(array_join(sequence(1, 100000), lpad('', 1000000, 'b')))".to_owned(),
+        "WITH a AS (SELECT lpad('', 4000000, 'x') AS v), b AS (SELECT v||v||v||v AS v FROM a), c AS (SELECT v||v||v||v AS v FROM b) SELECT length(v||v||v||v) FROM c".to_owned(),
+        format!("SELECT concat({})", vec!["'a'"; 50_000].join(",")),
+        format!("SELECT 1{}", long("-1*1", 900)),
+        format!("SELECT 'a'{}", long("||'b'", 1_900)),
+        format!("WITH a AS (SELECT repeat('x', 60000) AS v) SELECT {} FROM a, generate_series(1, 8192)", columns("v", 1_000)),
+        format!("WITH a AS (SELECT '{}' AS v) SELECT {} FROM a, generate_series(1, 8192)", long("x", 60_000), columns("v", 400)),
+        format!("WITH a AS (SELECT '{}' AS v) SELECT {} FROM a", long("x", 500_000), columns("v", 100_000)),
+        format!("SELECT {} FROM generate_series(1, 100000)", columns("repeat('x', 250)", 3_000)),
+        format!("SELECT {} FROM generate_series(1, 100000)", columns("repeat(cast(value as varchar), 200)", 2_000)),
+        format!("WITH a AS (SELECT repeat('x', 100000) AS v) SELECT cardinality(array[{}]) FROM a", vec!["v"; 50_000].join(",")),
+        "WITH RECURSIVE r(v, n) AS (SELECT 'x', 1 UNION ALL SELECT v||v, n + 1 FROM r WHERE n < 60) SELECT max(length(v)) FROM r".to_owned(),
+        "SELECT count(DISTINCT repeat(cast(value AS varchar), 100000)) FROM generate_series(1, 100000)".to_owned(),
+        "SELECT length(array_join(array_agg(repeat('x', 100000)), '')) FROM generate_series(1, 100000)".to_owned(),
         "SELECT * FROM generate_series(1, 9223372036854775807, 0)".to_owned(),
         "SELECT count(*) FROM generate_series(1, 100000) a, generate_series(1, 100000) b, generate_series(1, 100000) c".to_owned(),
     ] {

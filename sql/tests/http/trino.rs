@@ -71,7 +71,7 @@ async fn a_page_can_be_asked_for_again_but_not_an_older_one() {
     let endpoint = Endpoint::start().await;
     let first = post(
         &endpoint,
-        "select value, repeat('x', 100) from generate_series(1, 30000)",
+        "select value, lpad('x', 100, 'y') from generate_series(1, 30000)",
         &[],
     )
     .await;

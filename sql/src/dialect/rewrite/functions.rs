@@ -19,7 +19,9 @@ const RENAMED: &[(&str, &str)] = &[
     ("listagg", "string_agg"),
     ("transform", "array_transform"),
     ("filter", "array_filter"),
-    ("flatten", "flatten"),
+    // In Trino these make arrays.
+    ("repeat", "array_repeat"),
+    ("sequence", "generate_series"),
     ("element_at", "array_element"),
 ];
 
@@ -90,6 +92,10 @@ fn changed(function: &mut Function) -> Option<Expr> {
             push_text(function, "g");
             None
         }
+        ("replace", 2) => {
+            push_text(function, "");
+            None
+        }
         ("if", 2 | 3) => Some(if_then_else(arguments)),
         ("mod", 2) => binary(arguments, BinaryOperator::Modulo),
         ("year" | "month" | "day" | "hour" | "minute" | "second" | "quarter" | "week", 1) => {
@@ -107,16 +113,17 @@ fn nested(expr: Expr) -> Expr {
     Expr::Nested(Box::new(expr))
 }
 
-fn concatenated(arguments: Vec<Expr>) -> Option<Expr> {
-    let joined = arguments
-        .into_iter()
-        .map(nested)
-        .reduce(|left, right| Expr::BinaryOp {
-            left: Box::new(left),
-            op: BinaryOperator::StringConcat,
-            right: Box::new(right),
-        });
-    joined.map(nested)
+/// As a balanced tree: a chain would be as deep as there are arguments.
+fn concatenated(mut arguments: Vec<Expr>) -> Option<Expr> {
+    if arguments.len() < 2 {
+        return arguments.pop().map(nested);
+    }
+    let behind = arguments.split_off(arguments.len() / 2);
+    Some(nested(Expr::BinaryOp {
+        left: Box::new(concatenated(arguments)?),
+        op: BinaryOperator::StringConcat,
+        right: Box::new(concatenated(behind)?),
+    }))
 }
 
 fn binary(arguments: Vec<Expr>, op: BinaryOperator) -> Option<Expr> {
@@ -150,7 +157,7 @@ fn date_part(part: &str, arguments: Vec<Expr>) -> Expr {
 }
 
 /// A call of an engine function.
-fn call(name: &str, arguments: Vec<Expr>) -> Expr {
+pub(super) fn call(name: &str, arguments: Vec<Expr>) -> Expr {
     let args = arguments
         .into_iter()
         .map(|expr| FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)))
