@@ -26,6 +26,7 @@ use crate::session::Session;
 
 mod batches;
 pub(crate) mod catalog;
+mod cooperate;
 pub(crate) mod explain;
 pub(crate) mod history;
 pub(crate) mod ids;

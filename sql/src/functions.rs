@@ -5,28 +5,23 @@ use std::sync::Arc;
 use datafusion::common::Result;
 use datafusion::execution::FunctionRegistry;
 use datafusion::execution::session_state::SessionState;
-use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
+use datafusion::logical_expr::AggregateUDF;
 
 mod arithmetic;
 mod bounded;
 mod budget;
 mod estimate;
+mod json;
 mod rewrites;
+mod substr;
 mod sum;
 mod text;
 
 pub(crate) use budget::Budget;
 
-/// Puts them into a query's state, over the engine's functions of the same names.
+/// Puts them into a query's state. Scalar functions are exchanged where a plan calls them: operators call some, too.
 pub(crate) fn install(state: &mut SessionState, budget: &Arc<Budget>) -> Result<()> {
-    let grown: Vec<Arc<ScalarUDF>> = state
-        .scalar_functions()
-        .iter()
-        // Functions are known by their aliases too: one entry of each is enough.
-        .filter(|(name, function)| name.as_str() == function.name())
-        .filter_map(|(_, function)| bounded::bounded(function, budget))
-        .collect();
-    for function in grown {
+    for function in json::functions() {
         state.register_udf(function)?;
     }
     if let Some(engines) = state.aggregate_functions().get("sum").cloned() {

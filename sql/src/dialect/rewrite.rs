@@ -6,6 +6,7 @@ use crate::error::QueryError;
 use crate::session::Session;
 
 mod bounded_text;
+mod date_format;
 mod date_parts;
 mod fetch;
 mod functions;
@@ -18,6 +19,7 @@ pub(crate) fn rewrite(query: &mut Query, session: &Session) -> Result<(), QueryE
     fetch::fetch_to_limit(query)?;
     session_words::replace_session_words(query, session);
     date_parts::use_trino_date_parts(query);
+    date_format::translate_formats(query)?;
     functions::call_trino_functions(query);
     bounded_text::bound_text_casts(query);
     Ok(())

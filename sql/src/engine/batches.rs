@@ -1,7 +1,7 @@
 //! How many rows a batch may have: fewer when a plan's own constants make the rows wide.
 
-use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::Result;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::{Expr, LogicalPlan};
 
 /// What the constants of a batch may take, in bytes: they are repeated for each of its rows, and no operator counts them.

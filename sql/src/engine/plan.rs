@@ -12,6 +12,7 @@ use datafusion::sql::sqlparser::ast;
 
 use super::batches::rows_per_batch;
 use super::catalog::Catalogs;
+use super::cooperate::give_way;
 use super::explain;
 use super::history::QueryInfo;
 use super::show;
@@ -70,9 +71,11 @@ impl PlannedQuery {
         let config = self.state.config_mut();
         *config = config.clone().with_batch_size(rows);
         let planner = self.state.query_planner().clone();
-        let plan = planner.create_physical_plan(&optimized, &self.state).await?;
+        let plan = planner
+            .create_physical_plan(&optimized, &self.state)
+            .await?;
         self.budget.start_running();
-        Ok(plan)
+        Ok(give_way(plan)?)
     }
 }
 

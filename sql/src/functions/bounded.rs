@@ -24,8 +24,11 @@ const MAX_COLUMN_BYTES: u64 = 1 << 30;
 /// that a statement can name it at: that must not take much.
 const MAX_FOLDED_BYTES: u64 = 256;
 
-/// A function of the engine behind a look at its arguments; `None` for one that needs none.
+/// A function of the engine behind a look at its arguments; `None` for one that needs none, or has one.
 pub(super) fn bounded(function: &Arc<ScalarUDF>, budget: &Arc<Budget>) -> Option<Arc<ScalarUDF>> {
+    if function.inner().is::<Bounded>() {
+        return None;
+    }
     let growth = growth_of(function.name())?;
     let inner = function.clone();
     Some(with_growth(inner, growth, budget))
@@ -80,7 +83,9 @@ impl Bounded {
                 return self.folded(args, small);
             }
             // The constant itself, and then one for each row.
-            let held = self.budget.take(as_usize(one.total.saturating_mul(rows as u64 + 1)))?;
+            let held = self
+                .budget
+                .take(as_usize(one.total.saturating_mul(rows as u64 + 1)))?;
             let array = self.inner.invoke_with_args(args)?.into_array(rows)?;
             return hold(&array, held).map(ColumnarValue::Array);
         }
@@ -99,14 +104,20 @@ impl Bounded {
         }
         Err(refused(
             ErrorCode::ExceededLocalMemoryLimit,
-            format!("the result of {} is too large for a constant of a plan", self.name()),
+            format!(
+                "the result of {} is too large for a constant of a plan",
+                self.name()
+            ),
         ))
     }
 
     fn estimate(&self, args: &ScalarFunctionArgs, rows: usize) -> Result<Estimate> {
         let estimate = Estimate::of(self.growth, &args.args, rows)?;
         let too_large = |what: &str, most: u64| {
-            let text = format!("{what} of {} would have more than {most} bytes", self.name());
+            let text = format!(
+                "{what} of {} would have more than {most} bytes",
+                self.name()
+            );
             Err(refused(ErrorCode::InvalidFunctionArgument, text))
         };
         if estimate.largest > MAX_VALUE_BYTES {

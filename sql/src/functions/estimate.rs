@@ -89,7 +89,9 @@ pub(super) fn growth_of(function: &str) -> Option<Growth> {
         "array_to_string" => Growth::PerRow(|sizes| {
             let list = nth(sizes, 0);
             let item = nth(sizes, 1).bytes().saturating_add(ITEM_BYTES);
-            list.items().saturating_mul(item).saturating_add(list.bytes())
+            list.items()
+                .saturating_mul(item)
+                .saturating_add(list.bytes())
         }),
         _ => return None,
     })
@@ -200,7 +202,13 @@ enum Measured {
 impl Measured {
     fn of(array: &ArrayRef) -> Result<Self> {
         let lengths = |length: &dyn Fn(usize) -> Size| {
-            let size = |row| if array.is_null(row) { Size::Unknown } else { length(row) };
+            let size = |row| {
+                if array.is_null(row) {
+                    Size::Unknown
+                } else {
+                    length(row)
+                }
+            };
             Self::Lengths((0..array.len()).map(size).collect())
         };
         let text = |bytes: usize| Size::Length {
@@ -270,7 +278,11 @@ mod tests {
             ("range", vec![number(0), number(i64::MAX)], u64::MAX),
             ("range", vec![number(10), number(0), number(-1)], 11 * 16),
             ("range", vec![number(0), number(10), number(0)], 0),
-            ("replace", vec![text("ten bytes!"), text("t"), text("to")], 30),
+            (
+                "replace",
+                vec![text("ten bytes!"), text("t"), text("to")],
+                30,
+            ),
         ] {
             assert_eq!(estimate(function, &args, 1).largest, largest, "{function}");
         }
@@ -283,7 +295,13 @@ mod tests {
         let texts = Arc::new(StringArray::from(vec![Some("ab"), Some("ab"), Some("abc")]));
         let args = [ColumnarValue::Array(texts), ColumnarValue::Array(counts)];
         let found = estimate("repeat", &args, 3);
-        assert_eq!(found, Estimate { largest: 15, total: 17 });
+        assert_eq!(
+            found,
+            Estimate {
+                largest: 15,
+                total: 17
+            }
+        );
     }
 
     #[test]

@@ -11,10 +11,10 @@ use datafusion::logical_expr::expr::{BinaryExpr, Cast, ScalarFunction, TryCast};
 use datafusion::logical_expr::expr_rewriter::FunctionRewrite;
 use datafusion::logical_expr::{Expr, ExprSchemable, Operator, ScalarUDF, cast};
 
-use super::bounded::with_growth;
+use super::bounded::{bounded, with_growth};
 use super::budget::Budget;
 use super::estimate::Growth;
-use super::{arithmetic, text};
+use super::{arithmetic, substr, text};
 
 /// Gives expressions Trino's meaning. Runs before the engine's own coercion, so that only what was written is changed.
 ///
@@ -23,12 +23,16 @@ use super::{arithmetic, text};
 #[derive(Debug)]
 pub(super) struct TrinoMeaning {
     concat: Arc<ScalarUDF>,
+    substr: Arc<ScalarUDF>,
+    budget: Arc<Budget>,
 }
 
 impl TrinoMeaning {
     pub(super) fn new(budget: &Arc<Budget>) -> Self {
         Self {
             concat: with_growth(text::concat_text(), Growth::Sum, budget),
+            substr: substr::trino_substr(),
+            budget: budget.clone(),
         }
     }
 }
@@ -48,7 +52,7 @@ impl FunctionRewrite for TrinoMeaning {
             Expr::Cast(cast) => Ok(cast_expr(cast, schema)),
             Expr::TryCast(cast) => Ok(try_cast_expr(cast, schema)),
             Expr::BinaryExpr(binary) => Ok(self.binary_expr(binary, schema)),
-            Expr::ScalarFunction(call) => Ok(scalar_call(call, schema)),
+            Expr::ScalarFunction(call) => Ok(self.scalar_call(call, schema)),
             other => Ok(Transformed::no(other)),
         }
     }
@@ -140,21 +144,36 @@ fn is_plain(kind: &DataType) -> bool {
     !kind.is_nested() && !kind.is_binary()
 }
 
-fn scalar_call(call: ScalarFunction, schema: &DFSchema) -> Transformed<Expr> {
-    let of_date = call.func.name() == "date_trunc"
-        && call.args.get(1).and_then(|arg| type_of(arg, schema)) == Some(DataType::Date32);
-    if !of_date {
-        return Transformed::no(Expr::ScalarFunction(call));
+impl TrinoMeaning {
+    fn scalar_call(&self, call: ScalarFunction, schema: &DFSchema) -> Transformed<Expr> {
+        if let Some(function) = bounded(&call.func, &self.budget) {
+            return Transformed::yes(Expr::ScalarFunction(ScalarFunction::new_udf(
+                function, call.args,
+            )));
+        }
+        if call.func.name() == "substr" && call.func != self.substr {
+            let function = self.substr.clone();
+            return Transformed::yes(Expr::ScalarFunction(ScalarFunction::new_udf(
+                function, call.args,
+            )));
+        }
+        if is_trunc_of_date(&call, schema) {
+            return Transformed::yes(trunc_of_date(call));
+        }
+        Transformed::no(Expr::ScalarFunction(call))
     }
-    // The argument stops being a date, so that the result is not changed again.
+}
+
+fn is_trunc_of_date(call: &ScalarFunction, schema: &DFSchema) -> bool {
+    call.func.name() == "date_trunc"
+        && call.args.get(1).and_then(|arg| type_of(arg, schema)) == Some(DataType::Date32)
+}
+
+/// A date again. The argument stops being a date, so that the call is not changed once more.
+fn trunc_of_date(mut call: ScalarFunction) -> Expr {
     let moment = DataType::Timestamp(arrow::datatypes::TimeUnit::Microsecond, None);
-    let mut arguments = call.args;
-    if let Some(date) = arguments.pop() {
-        arguments.push(cast(date, moment));
+    if let Some(date) = call.args.pop() {
+        call.args.push(cast(date, moment));
     }
-    let call = ScalarFunction {
-        func: Arc::clone(&call.func),
-        args: arguments,
-    };
-    Transformed::yes(cast(Expr::ScalarFunction(call), DataType::Date32))
+    cast(Expr::ScalarFunction(call), DataType::Date32)
 }

@@ -1,5 +1,6 @@
 //! Text: concatenation that is null when a part is, and moments as Trino writes them.
 
+use std::fmt::Write;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, StringBuilder};
@@ -63,19 +64,25 @@ impl ScalarUDFImpl for Concat {
             .iter()
             .map(|array| array.as_string::<i32>())
             .collect();
-        let mut out = StringBuilder::new();
-        let mut text = String::new();
+        let bytes = parts.iter().map(|part| part.value_data().len()).sum();
+        let mut out = StringBuilder::with_capacity(rows, bytes);
         for row in 0..rows {
             if parts.iter().any(|part| part.is_null(row)) {
                 out.append_null();
                 continue;
             }
-            text.clear();
-            parts.iter().for_each(|part| text.push_str(part.value(row)));
-            out.append_value(&text);
+            for part in &parts {
+                out.write_str(part.value(row)).map_err(|_| too_long())?;
+            }
+            // The value is what was written since the last one.
+            out.append_value("");
         }
         finish(Arc::new(out.finish()), constant)
     }
+}
+
+fn too_long() -> DataFusionError {
+    DataFusionError::Execution("the concatenated text is too long".to_owned())
 }
 
 fn finish(array: ArrayRef, constant: bool) -> Result<ColumnarValue> {

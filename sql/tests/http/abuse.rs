@@ -90,7 +90,7 @@ async fn bombs_fail_alone() {
         format!("SELECT concat({})", vec!["'a'"; 50_000].join(",")),
         format!("SELECT 1{}", long("-1*1", 900)),
         format!("SELECT 'a'{}", long("||'b'", 1_900)),
-        format!("WITH a AS (SELECT repeat('x', 60000) AS v) SELECT {} FROM a, generate_series(1, 8192)", columns("v", 1_000)),
+        format!("WITH a AS (SELECT lpad('', 60000, 'x') AS v) SELECT {} FROM a, generate_series(1, 8192)", columns("v", 200)),
         format!("WITH a AS (SELECT '{}' AS v) SELECT {} FROM a, generate_series(1, 8192)", long("x", 60_000), columns("v", 400)),
         format!("WITH a AS (SELECT '{}' AS v) SELECT {} FROM a", long("x", 500_000), columns("v", 100_000)),
         format!("SELECT {} FROM generate_series(1, 100000)", columns("repeat('x', 250)", 3_000)),
@@ -101,6 +101,8 @@ async fn bombs_fail_alone() {
         "SELECT length(array_join(array_agg(repeat('x', 100000)), '')) FROM generate_series(1, 100000)".to_owned(),
         "SELECT * FROM generate_series(1, 9223372036854775807, 0)".to_owned(),
         "SELECT count(*) FROM generate_series(1, 100000) a, generate_series(1, 100000) b, generate_series(1, 100000) c".to_owned(),
+        "SELECT max(a.value + e.value) FROM generate_series(1, 100000) a, generate_series(1, 100000) b, generate_series(1, 100000) c, generate_series(1, 100000) d, generate_series(1, 100000) e".to_owned(),
+        "SELECT count(*) FROM (SELECT unnest(sequence(1, 100000)) FROM generate_series(1, 100000)), generate_series(1, 100000)".to_owned(),
     ] {
         let shown: String = sql.chars().take(60).collect();
         let started = Instant::now();

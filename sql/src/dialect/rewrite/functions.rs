@@ -97,6 +97,9 @@ fn changed(function: &mut Function) -> Option<Expr> {
             None
         }
         ("if", 2 | 3) => Some(if_then_else(arguments)),
+        // Null when one is null; the engine leaves nulls out.
+        ("greatest" | "least", 1..) => null_if_any(&name, arguments),
+        ("to_unixtime", 1) => Some(date_part("epoch", arguments)),
         ("mod", 2) => binary(arguments, BinaryOperator::Modulo),
         ("year" | "month" | "day" | "hour" | "minute" | "second" | "quarter" | "week", 1) => {
             Some(date_part(&name, arguments))
@@ -124,6 +127,23 @@ fn concatenated(mut arguments: Vec<Expr>) -> Option<Expr> {
         op: BinaryOperator::StringConcat,
         right: Box::new(concatenated(behind)?),
     }))
+}
+
+fn null_if_any(name: &str, arguments: Vec<Expr>) -> Option<Expr> {
+    let is_null = arguments
+        .iter()
+        .map(|argument| Expr::IsNull(Box::new(nested(argument.clone()))))
+        .reduce(|left, right| Expr::BinaryOp {
+            left: Box::new(left),
+            op: BinaryOperator::Or,
+            right: Box::new(right),
+        })?;
+    let engines = call(name, arguments);
+    Some(if_then_else(vec![
+        nested(is_null),
+        Expr::value(Value::Null),
+        engines,
+    ]))
 }
 
 fn binary(arguments: Vec<Expr>, op: BinaryOperator) -> Option<Expr> {

@@ -2,7 +2,9 @@
 
 use std::ops::ControlFlow;
 
-use datafusion::sql::sqlparser::ast::{Query, Select, TableFactor, Visit, Visitor};
+use datafusion::sql::sqlparser::ast::{
+    BinaryOperator, Expr, Query, Select, TableFactor, Visit, Visitor,
+};
 
 use crate::error::{ErrorCode, QueryError};
 
@@ -19,6 +21,28 @@ pub(super) fn refuse_what_would_be_ignored(query: &Query) -> Result<(), QueryErr
 
 struct Refuse;
 
+/// The parser knows many other databases' operators: `2^3` would be an exclusive or.
+fn is_trinos(operator: &BinaryOperator) -> bool {
+    use BinaryOperator as Op;
+    matches!(
+        operator,
+        Op::Plus
+            | Op::Minus
+            | Op::Multiply
+            | Op::Divide
+            | Op::Modulo
+            | Op::StringConcat
+            | Op::Gt
+            | Op::Lt
+            | Op::GtEq
+            | Op::LtEq
+            | Op::Eq
+            | Op::NotEq
+            | Op::And
+            | Op::Or
+    )
+}
+
 impl Visitor for Refuse {
     type Break = &'static str;
 
@@ -33,6 +57,15 @@ impl Visitor for Refuse {
             return ControlFlow::Break("|>");
         }
         ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<&'static str> {
+        match expr {
+            Expr::BinaryOp { op, .. } if !is_trinos(op) => {
+                ControlFlow::Break("an operator such as ^, &, |, << or ~")
+            }
+            _ => ControlFlow::Continue(()),
+        }
     }
 
     fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<&'static str> {
