@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::Context;
 use gamepipe_domain::definition::{Game, system};
 use gamepipe_lake::epoch::OffsetRange;
+use gamepipe_lake::schema::column;
 use serde_json::Value;
 
 use super::{Check, Report};
@@ -37,7 +38,12 @@ struct EpochRow {
 
 /// Audits the pipeline behind an SQL endpoint.
 pub(crate) async fn audit(sql: &Client, game: &Game) -> anyhow::Result<Report> {
-    let result = fetch::query(sql, &query(game), MAX_ROWS)
+    let schema = format!("{}_raw", game.schema_name());
+    let columns = fetch::query(sql, &columns_query(&schema), MAX_ROWS)
+        .await
+        .context("failed to list the lake's tables")?;
+    let tables = audited(&columns);
+    let result = fetch::query(sql, &query(&schema, &tables), MAX_ROWS)
         .await
         .context("failed to read the lake")?;
     anyhow::ensure!(
@@ -47,24 +53,41 @@ pub(crate) async fn audit(sql: &Client, game: &Game) -> anyhow::Result<Report> {
     Ok(judge(&facts(&result)?))
 }
 
+/// The tables whose rows come from the log, and the columns that say from where. Tables that the definition no longer
+/// has are among them.
+fn columns_query(schema: &str) -> String {
+    format!(
+        "select table_name, column_name from information_schema.columns \
+         where table_schema = '{schema}' and column_name in ('{}', '{}')",
+        column::OFFSET,
+        column::ROW
+    )
+}
+
+/// Table -> whether one event may make many of its rows, each with a number of its own.
+fn audited(columns: &ResultSet) -> BTreeMap<String, bool> {
+    let mut tables: BTreeMap<String, bool> = BTreeMap::new();
+    for row in &columns.rows {
+        if let [Value::String(table), Value::String(name)] = row.as_slice() {
+            *tables.entry(table.clone()).or_default() |= name == column::ROW;
+        }
+    }
+    tables
+}
+
 /// One query over all tables; columns: kind, name, a, b, text.
-fn query(game: &Game) -> String {
-    let schema = format!("{}_raw", game.schema_name());
-    let tables = gamepipe_lake::schema::tables(game);
+fn query(schema: &str, tables: &BTreeMap<String, bool>) -> String {
     let mut parts = vec![format!(
         "select 'epoch' as kind, rows as name, epoch as a, records as b, ranges as text from {schema}.\"{}\"",
         system::EPOCHS
     )];
-    for table in &tables {
-        let name = &table.name;
+    for (name, many) in tables {
         parts.push(format!(
             "select 'table', '{name}', count(*), 0, '' from {schema}.\"{name}\""
         ));
-        // One event may make many rows of such a table, each with a number of its own.
-        let place = if table.rows.is_some() {
-            "\"_partition\", \"_offset\", \"_row\""
-        } else {
-            "\"_partition\", \"_offset\""
+        let place = match many {
+            true => "\"_partition\", \"_offset\", \"_row\"",
+            false => "\"_partition\", \"_offset\"",
         };
         parts.push(format!(
             "select 'doubled', '{name}', \"_offset\", count(*), cast(\"_partition\" as varchar) from {schema}.\"{name}\" \
@@ -72,13 +95,8 @@ fn query(game: &Game) -> String {
         ));
     }
     let places: Vec<String> = tables
-        .iter()
-        .map(|table| {
-            format!(
-                "select \"_partition\", \"_offset\" from {schema}.\"{}\"",
-                table.name
-            )
-        })
+        .keys()
+        .map(|name| format!("select \"_partition\", \"_offset\" from {schema}.\"{name}\""))
         .collect();
     parts.push(format!(
         "select 'partition', '', cast(\"_partition\" as bigint), count(distinct \"_offset\"), '' from ({}) as places group by \"_partition\"",

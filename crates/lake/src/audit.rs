@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::epoch::{EpochRecord, OffsetRange};
 use crate::error::LakeError;
-use crate::lake::{Lake, LakeTable};
+use crate::lake::Lake;
 use crate::reading::read_rows;
 use crate::schema::{column, epoch_column, epochs_schema};
 
@@ -109,27 +109,23 @@ pub async fn audit(lake: &Lake) -> Result<Audit, LakeError> {
     let landed: Vec<u64> = last.ranges.iter().map(|range| range.to).collect();
     let mut covered: Vec<OffsetSet> = landed.iter().map(|to| OffsetSet::new(*to)).collect();
     let mut tables = Vec::new();
-    for table in lake.tables() {
-        // A table that is newer than the newest epoch has no rows in it.
-        let Some(version) = last.versions.get(&table.table.name).copied() else {
-            continue;
-        };
-        let rows_by_epochs = epochs
-            .iter()
-            .filter_map(|epoch| epoch.rows.get(&table.table.name))
-            .sum();
-        let files = files_of(lake, &table.table.name, version).await?;
-        let wanted = place_columns(table);
-        let (name, landed) = (table.table.name.clone(), landed.clone());
+    // All that the newest epoch names: a table that the definition no longer has holds landed records, too. One that is
+    // newer than the epoch has no rows in it.
+    for (name, version) in &last.versions {
+        let rows_by_epochs = epochs.iter().filter_map(|epoch| epoch.rows.get(name)).sum();
+        let (files, wanted) = files_of(lake, name, *version).await?;
+        let (table, landed) = (name.clone(), landed.clone());
+        let wanted = place_columns(&wanted);
         let read =
-            tokio::task::spawn_blocking(move || read_places(&name, &files, &wanted, &landed)).await;
+            tokio::task::spawn_blocking(move || read_places(&table, &files, &wanted, &landed))
+                .await;
         let found = read.map_err(|error| LakeError::Worker(error.to_string()))??;
         for (all, own) in covered.iter_mut().zip(&found.covered) {
             all.add(own);
         }
         tables.push(TableAudit {
-            table: table.table.name.clone(),
-            version,
+            table: name.clone(),
+            version: *version,
             rows: found.rows,
             rows_by_epochs,
             duplicates: found.duplicates,
@@ -153,26 +149,29 @@ pub async fn audit(lake: &Lake) -> Result<Audit, LakeError> {
 }
 
 /// The columns that say where a row comes from.
-fn place_columns(table: &LakeTable) -> SchemaRef {
+fn place_columns(schema: &Schema) -> SchemaRef {
     let names = [column::PARTITION, column::OFFSET, column::ROW];
     let fields: Vec<Field> = names
         .iter()
-        .filter_map(|name| table.schema.field_with_name(name).ok().cloned())
+        .filter_map(|name| schema.field_with_name(name).ok().cloned())
         .collect();
     Arc::new(Schema::new(fields))
 }
 
-async fn files_of(lake: &Lake, table: &str, version: u64) -> Result<Vec<PathBuf>, LakeError> {
+/// A table's files at a version, and its columns.
+async fn files_of(
+    lake: &Lake,
+    table: &str,
+    version: u64,
+) -> Result<(Vec<PathBuf>, SchemaRef), LakeError> {
     let delta = |error| LakeError::delta(table, error);
     let opened = DeltaTableBuilder::from_url(lake.table_url(table)?)
         .map_err(delta)?
         .with_version(version);
     let opened = opened.load().await.map_err(delta)?;
-    Ok(paths_of(lake, table, &opened)
-        .await?
-        .into_iter()
-        .map(|(path, _)| path)
-        .collect())
+    let schema = opened.snapshot().map_err(delta)?.snapshot().arrow_schema();
+    let files = paths_of(lake, table, &opened).await?;
+    Ok((files.into_iter().map(|(path, _)| path).collect(), schema))
 }
 
 async fn paths_of(
@@ -314,7 +313,7 @@ fn row_places(batch: &RecordBatch) -> Vec<Option<RowPlace>> {
 /// The epochs up to `newest`, as the table `_epochs` has them, in order.
 async fn epoch_rows(lake: &Lake, newest: u64) -> Result<Vec<EpochRecord>, LakeError> {
     let head = lake.log(EPOCHS)?.newest().await?.unwrap_or(0);
-    let files = files_of(lake, EPOCHS, head).await?;
+    let (files, _) = files_of(lake, EPOCHS, head).await?;
     let read = tokio::task::spawn_blocking(move || {
         let mut epochs = Vec::new();
         for file in &files {

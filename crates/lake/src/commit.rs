@@ -232,7 +232,7 @@ impl Lake {
             epoch: landing.last.as_ref().map_or(1, |last| last.epoch + 1),
             generation,
             ranges: epoch.ranges,
-            versions: self.versions().await,
+            versions: self.versions(landing.last.as_ref()).await,
             rows: epoch
                 .tables
                 .iter()
@@ -266,9 +266,10 @@ impl Lake {
         Ok(())
     }
 
-    /// The newest version of every table but `_epochs` that this process knows.
-    pub(crate) async fn versions(&self) -> BTreeMap<String, u64> {
-        let mut versions = BTreeMap::new();
+    /// The newest version of every table but `_epochs` that this process knows. A table that the definition no longer
+    /// has stays at the version of the last epoch: its rows are there still, for audits and for when it comes back.
+    pub(crate) async fn versions(&self, last: Option<&EpochRecord>) -> BTreeMap<String, u64> {
+        let mut versions = last.map_or_else(BTreeMap::new, |last| last.versions.clone());
         for log in self.logs().filter(|log| log.name() != EPOCHS) {
             if let Some(version) = log.head().await.version {
                 versions.insert(log.name().to_owned(), version);

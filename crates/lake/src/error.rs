@@ -51,7 +51,7 @@ pub enum LakeError {
     },
     /// The definition gives a column another type than its table has.
     #[error(
-        "table {table}: column {column} is {have} in the lake and {want} in the definition; a column's type can't change: give the new one another name, or move the table's directory away"
+        "table {table}: column {column} is {have} in the lake and {want} in the definition; a column's type can't change: give the new column another name, or put it into a table of another name"
     )]
     IncompatibleType {
         /// The table.

@@ -126,7 +126,7 @@ impl Lake {
             return Ok(());
         };
         // Versions that hold rows from beyond the last epoch are no cut: the next epoch will publish the merged files.
-        let versions = self.versions().await;
+        let versions = self.versions(Some(last)).await;
         if versions == last.versions || self.check_cut(&last.ranges).await.is_err() {
             return Ok(());
         }

@@ -1,8 +1,8 @@
 //! The lake as queries see it: one consistent cut at a time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path as FilePath;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use arrow::datatypes::SchemaRef;
 use datafusion::datasource::TableProvider;
@@ -59,7 +59,10 @@ pub struct LakeReader {
     game: Arc<Game>,
     store: Arc<dyn ObjectStore>,
     epochs: EpochTail,
-    logs: BTreeMap<String, FollowedLog>,
+    root: Url,
+    logs: BTreeMap<String, Arc<FollowedLog>>,
+    /// Tables that epochs name and the definition no longer has.
+    dropped: Mutex<BTreeMap<String, Arc<FollowedLog>>>,
 }
 
 impl LakeReader {
@@ -76,16 +79,16 @@ impl LakeReader {
         let mut logs = BTreeMap::new();
         let declared = game.tables().iter().map(|table| table.name.as_str());
         for name in declared.chain(system::RESERVED_TABLES) {
-            logs.insert(
-                name.to_owned(),
-                FollowedLog::new(name, store.clone(), url.clone()),
-            );
+            let log = FollowedLog::new(name, store.clone(), url.clone());
+            logs.insert(name.to_owned(), Arc::new(log));
         }
         Arc::new(Self {
             game,
             epochs: EpochTail::new(store.clone()),
             store,
+            root: url,
             logs,
+            dropped: Mutex::default(),
         })
     }
 
@@ -99,17 +102,17 @@ impl LakeReader {
         &self.store
     }
 
-    /// The names of the tables that `view` shows, in order.
-    pub fn table_names(&self, view: View) -> Vec<String> {
-        match view {
-            View::Declared => self
-                .game
-                .tables()
-                .iter()
-                .map(|table| table.name.clone())
-                .collect(),
-            View::Raw => self.logs.keys().cloned().collect(),
-        }
+    /// The log of a table that the definition no longer has.
+    fn dropped(&self, name: &str) -> Arc<FollowedLog> {
+        let mut dropped = self.dropped.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = || {
+            Arc::new(FollowedLog::new(
+                name,
+                self.store.clone(),
+                self.root.clone(),
+            ))
+        };
+        dropped.entry(name.to_owned()).or_insert_with(new).clone()
     }
 
     /// Pins the newest consistent cut: the table versions that the newest epoch names.
@@ -145,7 +148,27 @@ impl Cut {
 
     /// The names of the tables that `view` shows, in order.
     pub fn table_names(&self, view: View) -> Vec<String> {
-        self.reader.table_names(view)
+        match view {
+            View::Declared => {
+                let tables = self.reader.game.tables().iter();
+                tables.map(|table| table.name.clone()).collect()
+            }
+            View::Raw => {
+                let all = self.reader.logs.keys().chain(self.pinned.versions.keys());
+                all.cloned().collect::<BTreeSet<_>>().into_iter().collect()
+            }
+        }
+    }
+
+    fn log(&self, view: View, name: &str) -> Option<Arc<FollowedLog>> {
+        match (self.reader.logs.get(name), view) {
+            (Some(log), View::Raw) => Some(log.clone()),
+            (Some(log), View::Declared) => self.declared(name).map(|_| log.clone()),
+            (None, View::Raw) if self.pinned.versions.contains_key(name) => {
+                Some(self.reader.dropped(name))
+            }
+            (None, _) => None,
+        }
     }
 
     /// The table called `name` in this cut; `None` when `view` has no such table.
@@ -154,13 +177,7 @@ impl Cut {
         view: View,
         name: &str,
     ) -> Result<Option<Arc<TableSnapshot>>, ReadError> {
-        let declared = self.declared(name);
-        let Some(log) = self
-            .reader
-            .logs
-            .get(name)
-            .filter(|_| view == View::Raw || declared.is_some())
-        else {
+        let Some(log) = self.log(view, name) else {
             return Ok(None);
         };
         if let Some(snapshot) = log.at(self.version(name)).await? {

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use arrow::array::{Date32Array, Int32Array, Int64Array, RecordBatch, new_null_array};
 use gamepipe_config::lake::LakeConfig;
+use gamepipe_domain::definition::Game;
+use gamepipe_domain::definition::game::Table;
 use gamepipe_service::clock::SystemClock;
 use proptest::prelude::*;
 
@@ -13,11 +15,20 @@ use crate::audit::audit;
 use crate::epoch::OffsetRange;
 use crate::error::LakeError;
 use crate::lake::Lake;
+use crate::reader::LakeReader;
 use crate::schema::column;
 use crate::table_log::app_prefix;
 
 const PARTITIONS: u32 = 3;
 const GENERATION: &str = "g";
+
+fn arena() -> Arc<Game> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../games/arena");
+    let read =
+        |name: &str| std::fs::read_to_string(folder.join(name)).map_err(|error| error.to_string());
+    let text = read("game.yaml").unwrap();
+    Arc::new(Game::load("arena", &text, &read).unwrap())
+}
 
 /// What can happen.
 #[derive(Debug, Clone)]
@@ -55,10 +66,14 @@ struct Writer {
 
 impl Writer {
     async fn start(path: &Path) -> Self {
+        Self::start_with(path, &[]).await
+    }
+
+    async fn start_with(path: &Path, declared: &[Table]) -> Self {
         let config = LakeConfig {
             path: path.display().to_string(),
         };
-        let lake = Lake::open_tables(&config, "arena", &[], Arc::new(SystemClock)).unwrap();
+        let lake = Lake::open_tables(&config, "arena", declared, Arc::new(SystemClock)).unwrap();
         lake.prepare().await.unwrap();
         let resume = lake.resume(GENERATION, PARTITIONS).await.unwrap();
         Self { lake, resume }
@@ -266,5 +281,34 @@ async fn nothing_is_ahead_of_a_new_lake() {
             ahead: Ahead::default(),
             last: None
         }
+    );
+}
+
+#[tokio::test]
+async fn a_table_that_leaves_the_definition_keeps_its_rows_and_comes_back_with_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let declared = arena().tables().to_vec();
+    let name = declared[0].name.clone();
+    let mut with = Writer::start_with(folder.path(), &declared).await;
+    with.land(&[6, 6, 6], 10).await;
+    let version = with.lake.newest_epoch().await.unwrap().unwrap().versions[&name];
+    assert!(version > 0);
+    let mut without = Writer::start_with(folder.path(), &declared[1..]).await;
+    without.land(&[9, 9, 9], 10).await;
+    let found = audit(&without.lake).await.unwrap();
+    assert!(found.gaps.is_empty(), "{found:#?}");
+    let kept = found.tables.iter().find(|table| table.table == name);
+    assert_eq!(
+        kept.map(|table| table.rows == table.rows_by_epochs && table.rows > 0),
+        Some(true)
+    );
+    assert_eq!(
+        LakeReader::open(folder.path(), arena())
+            .cut()
+            .await
+            .unwrap()
+            .version(&name),
+        version,
+        "readers still find what was landed"
     );
 }
