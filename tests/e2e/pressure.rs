@@ -75,6 +75,38 @@ fn a_query_beyond_its_memory_is_refused_by_name_and_the_endpoint_lives() -> Resu
     assert_peak(&platform)
 }
 
+#[test]
+fn functions_that_make_much_out_of_little_are_refused_by_name_and_memory_stays_bounded()
+-> Result<()> {
+    let platform = Start::game("arena").up()?;
+    let sql = platform.sql()?;
+    let many = |part: &str, count: usize| vec![part; count].join(", ");
+    for hungry in [
+        "select repeat('x', 500000000)".to_owned(),
+        "select value, repeat('x', 1000000) from generate_series(1, 4000)".to_owned(),
+        "select lpad('x', 2000000000, 'y')".to_owned(),
+        "select cardinality(sequence(0, 300000000))".to_owned(),
+        format!(
+            "with a as (select repeat('x', 100000) as v) select cardinality(array[{}]) from a",
+            many("v", 50_000)
+        ),
+        "with recursive r(v, n) as (select 'x', 1 union all select v || v, n + 1 from r where n < 60) select max(length(v)) from r"
+            .to_owned(),
+    ] {
+        let shown = hungry.get(..60).unwrap_or(&hungry);
+        let reply = sql.post("/sql", "text/plain", hungry.as_bytes())?;
+        let code = reply.json()?["code"].as_str().unwrap_or_default().to_owned();
+        assert!(
+            code == "EXCEEDED_LOCAL_MEMORY_LIMIT" || code == "INVALID_FUNCTION_ARGUMENT",
+            "{shown}: {} {}",
+            reply.status,
+            reply.text()
+        );
+    }
+    assert_eq!(sql.value("select 40 + 2")?, 42);
+    assert_peak(&platform)
+}
+
 fn assert_peak(platform: &Platform) -> Result<()> {
     let status = std::fs::read_to_string(format!("/proc/{}/status", platform.pid()))?;
     let line = status
