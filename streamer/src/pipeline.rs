@@ -79,7 +79,8 @@ impl Streamer {
         }
     }
 
-    /// Makes and grows all tables, so that they are there before the first event.
+    /// Makes and grows all tables, so that they are there before the first event, and refuses a log and a lake that don't
+    /// belong together.
     pub async fn prepare(&self) -> Result<(), StreamerError> {
         if self.lake.game() != &*self.game {
             return Err(StreamerError::OtherGame {
@@ -87,7 +88,10 @@ impl Streamer {
                 game: self.game.to_string(),
             });
         }
-        Ok(self.lake.prepare().await?)
+        self.lake.prepare().await?;
+        // Before anybody is promised anything: a log that was cut gives offsets again that count as landed.
+        self.resume().await?;
+        Ok(())
     }
 
     /// Lands until `shutdown`, then lands what is left and returns. Trouble that may pass is waited out, and shows in the

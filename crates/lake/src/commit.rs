@@ -104,7 +104,9 @@ impl Lake {
     /// error of [`Self::commit_epoch`].
     pub async fn resume(&self, generation: &str, partitions: u32) -> Result<Resume, LakeError> {
         let mut landing = self.landing.lock().await;
-        let last = self.newest_epoch().await?;
+        let newest = self.newest_epoch_entry().await?;
+        let epochs_version = newest.as_ref().map_or(0, |(version, _)| *version);
+        let last = newest.map(|(_, last)| last);
         let mut next = vec![0_u64; partitions as usize];
         if let Some(last) = &last {
             if last.generation != generation {
@@ -126,10 +128,12 @@ impl Lake {
         let landed: BTreeMap<u32, u64> = (0..).zip(next.iter().copied()).collect();
         let prefix = app_prefix(self.game(), generation);
         try_join_all(self.logs().map(|log| {
-            let since = last
-                .as_ref()
-                .and_then(|last| last.versions.get(log.name()).copied())
-                .unwrap_or(0);
+            let named = last.as_ref().and_then(|last| last.versions.get(log.name()));
+            // An epoch does not name the version of its own table. Entries before it need not be there any more.
+            let since = match log.name() {
+                EPOCHS => epochs_version,
+                _ => named.copied().unwrap_or(0),
+            };
             log.resume(&prefix, landed.clone(), since)
         }))
         .await?;
@@ -157,6 +161,12 @@ impl Lake {
 
     /// The newest epoch; `None` when nothing has landed yet.
     pub async fn newest_epoch(&self) -> Result<Option<EpochRecord>, LakeError> {
+        let newest = self.newest_epoch_entry().await?;
+        Ok(newest.map(|(_, epoch)| epoch))
+    }
+
+    /// The newest epoch with the version of `_epochs` that committed it.
+    async fn newest_epoch_entry(&self) -> Result<Option<(u64, EpochRecord)>, LakeError> {
         let log = self.log(EPOCHS)?;
         let Some(newest) = log.newest().await? else {
             return Ok(None);
@@ -164,8 +174,11 @@ impl Lake {
         for version in (0..=newest).rev() {
             // Only making the table and adding columns leave entries without an epoch.
             match log.entry(version).await? {
-                Some(entry) if entry.epoch.is_some() => return Ok(entry.epoch),
-                Some(_) => {}
+                Some(entry) => {
+                    if let Some(epoch) = entry.epoch {
+                        return Ok(Some((version, epoch)));
+                    }
+                }
                 None => break,
             }
         }
@@ -441,6 +454,9 @@ fn record_batch(
         ],
     )?)
 }
+
+#[cfg(test)]
+mod faults;
 
 #[cfg(test)]
 mod tests;

@@ -176,6 +176,62 @@ async fn logs_get_checkpoints_and_any_reader_still_reads_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn expired_log_entries_go_and_landing_audits_and_queries_still_work() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let log = Arc::new(MemoryLog::new("g", 1).giving_at_most(1));
+    let lake = open(folder.path(), &tables());
+    for id in 0..105 {
+        log.push("k", event("attack", id, json!({"damage": id})));
+    }
+    let one_by_one = StreamerConfig {
+        max_epoch_events: 1,
+        ..quick()
+    };
+    land(one_by_one.clone(), &log, &lake)
+        .await
+        .expect("it lands");
+    // Entries from long ago, beyond the time for which they are kept.
+    #[expect(clippy::disallowed_methods, reason = "files have the machine's time")]
+    let long_ago = SystemTime::now() - Duration::from_secs(30 * 24 * 3600);
+    let entries = |table: &str| {
+        let folder = folder.path().join(table).join("_delta_log");
+        let files = std::fs::read_dir(folder).expect("a log");
+        files
+            .map(|entry| entry.expect("a file").path())
+            .filter(|path| path.extension().is_some_and(|ending| ending == "json"))
+            .collect::<Vec<_>>()
+    };
+    for table in ["attacks", "everything", "_epochs"] {
+        for path in entries(table) {
+            let file = File::options().append(true).open(path).expect("a file");
+            file.set_modified(long_ago).expect("its time is set");
+        }
+    }
+    let config = StreamerConfig {
+        compact_files: usize::MAX,
+        ..merging()
+    };
+    let done = lake.maintain_once(&config, &mut Rounds::default()).await;
+    assert_eq!(done.expect("it is maintained").checkpoints, 3);
+    for table in ["attacks", "everything", "_epochs"] {
+        let left = entries(table).len();
+        assert!((1..10).contains(&left), "{table} still has {left} entries");
+    }
+    assert_eq!(rows_in(&clean_audit(&lake).await, "attacks"), 105);
+    // A process that knows nothing of it: resumes where the last epoch ended, and lands on.
+    log.push("k", event("attack", 200, json!({"damage": 7})));
+    let reopened = open(folder.path(), &tables());
+    land(one_by_one, &log, &reopened).await.expect("it lands");
+    let audit = clean_audit(&reopened).await;
+    assert_eq!((rows_in(&audit, "attacks"), audit.epochs), (106, 106));
+    let (files, _) = reopened
+        .newest_files("attacks")
+        .await
+        .expect("any reader opens it");
+    assert_eq!(files.len(), 106);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn vacuum_takes_old_orphans_and_nothing_else() {
     let folder = tempfile::tempdir().expect("a directory");
     let log = Arc::new(MemoryLog::new("g", 1));

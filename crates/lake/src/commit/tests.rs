@@ -16,8 +16,8 @@ use crate::lake::Lake;
 use crate::schema::column;
 use crate::table_log::app_prefix;
 
-const PARTITIONS: u32 = 3;
-const GENERATION: &str = "g";
+pub(super) const PARTITIONS: u32 = 3;
+pub(super) const GENERATION: &str = "g";
 
 /// What can happen.
 #[derive(Debug, Clone)]
@@ -131,7 +131,12 @@ impl Writer {
 }
 
 /// The rows that a table takes of these slices: each offset is in the first table, every second in the second, and so on.
-fn rows(lake: &Lake, table: &str, number: u64, ranges: &[OffsetRange]) -> Option<RecordBatch> {
+pub(super) fn rows(
+    lake: &Lake,
+    table: &str,
+    number: u64,
+    ranges: &[OffsetRange],
+) -> Option<RecordBatch> {
     let places: Vec<(i32, i64)> = ranges
         .iter()
         .flat_map(|range| {
