@@ -1,26 +1,27 @@
 //! Audit: is every record of the log in the lake exactly once? Answered from the Parquet files themselves.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::datatypes::{Field, Int32Type, Int64Type, Schema, SchemaRef};
+use arrow::datatypes::{Field, Schema, SchemaRef};
 use deltalake::kernel::LogicalFileView;
 use deltalake::{DeltaTable, DeltaTableBuilder};
 use futures::TryStreamExt;
 use gamepipe_domain::definition::system::EPOCHS;
 use serde::Serialize;
 
-use crate::epoch::{EpochRecord, OffsetRange};
+use crate::epoch::OffsetRange;
 use crate::error::LakeError;
 use crate::lake::{Lake, LakeTable};
-use crate::reading::read_rows;
-use crate::schema::{column, epoch_column, epochs_schema};
+use crate::schema::column;
 
+mod epochs;
 mod offsets;
+mod places;
 
+use epochs::{broken, epoch_rows};
 use offsets::{OffsetSet, runs_missing};
+use places::read_places;
 
 /// How many culprits of a kind a report names; their number is always exact.
 const NAMED: usize = 100;
@@ -246,191 +247,4 @@ impl Lake {
         let schema = snapshot.snapshot().arrow_schema();
         Ok((paths_of(self, table, &opened).await?, schema))
     }
-}
-
-/// What the files of one table hold.
-struct Found {
-    rows: u64,
-    duplicates: u64,
-    named: Vec<RowPlace>,
-    unexplained: u64,
-    covered: Vec<OffsetSet>,
-}
-
-fn read_places(
-    table: &str,
-    files: &[PathBuf],
-    wanted: &SchemaRef,
-    landed: &[u64],
-) -> Result<Found, LakeError> {
-    let mut found = Found {
-        rows: 0,
-        duplicates: 0,
-        named: Vec::new(),
-        unexplained: 0,
-        covered: landed.iter().map(|to| OffsetSet::new(*to)).collect(),
-    };
-    // Only events that make many rows need each row's number: elsewhere an offset that comes twice is a duplicate.
-    let many = wanted.column_with_name(column::ROW).is_some();
-    let mut places: Vec<RowPlace> = Vec::new();
-    for file in files {
-        for batch in read_rows(table, file, wanted)? {
-            for place in row_places(&batch) {
-                found.rows += 1;
-                let set = place.and_then(|place| {
-                    Some((place, found.covered.get_mut(place.partition as usize)?))
-                });
-                let Some((place, set)) = set.filter(|(place, set)| set.reaches(place.offset))
-                else {
-                    found.unexplained += 1;
-                    continue;
-                };
-                let is_new = set.insert(place.offset);
-                if many {
-                    places.push(place);
-                } else if !is_new {
-                    found.duplicate(place);
-                }
-            }
-        }
-    }
-    places.sort_unstable();
-    for pair in places.windows(2) {
-        if let [first, second] = pair
-            && first == second
-        {
-            found.duplicate(*second);
-        }
-    }
-    Ok(found)
-}
-
-impl Found {
-    fn duplicate(&mut self, place: RowPlace) {
-        self.duplicates += 1;
-        if self.named.len() < NAMED {
-            self.named.push(place);
-        }
-    }
-}
-
-/// Where each row comes from; `None` for a row that does not say.
-fn row_places(batch: &RecordBatch) -> Vec<Option<RowPlace>> {
-    let partitions = batch
-        .column_by_name(column::PARTITION)
-        .map(|values| values.as_primitive::<Int32Type>());
-    let offsets = batch
-        .column_by_name(column::OFFSET)
-        .map(|values| values.as_primitive::<Int64Type>());
-    let rows = batch
-        .column_by_name(column::ROW)
-        .map(|values| values.as_primitive::<Int32Type>());
-    (0..batch.num_rows())
-        .map(|index| {
-            let partition = partitions
-                .filter(|values| values.is_valid(index))?
-                .value(index);
-            let offset = offsets
-                .filter(|values| values.is_valid(index))?
-                .value(index);
-            // Rows from before a table got row numbers have none.
-            let row = rows
-                .filter(|values| values.is_valid(index))
-                .map_or(0, |values| values.value(index));
-            Some(RowPlace {
-                partition: u32::try_from(partition).ok()?,
-                offset: u64::try_from(offset).ok()?,
-                row: u32::try_from(row).ok()?,
-            })
-        })
-        .collect()
-}
-
-/// The epochs up to `newest`, as the table `_epochs` has them, in order.
-async fn epoch_rows(lake: &Lake, newest: u64) -> Result<Vec<EpochRecord>, LakeError> {
-    let head = lake.log(EPOCHS)?.newest().await?.unwrap_or(0);
-    let files = files_of(lake, EPOCHS, head).await?;
-    let read = tokio::task::spawn_blocking(move || {
-        let mut epochs = Vec::new();
-        for file in &files {
-            for batch in read_rows(EPOCHS, file, &epochs_schema())? {
-                for index in 0..batch.num_rows() {
-                    epochs.push(epoch_row(&batch, index)?);
-                }
-            }
-        }
-        epochs.retain(|epoch: &EpochRecord| epoch.epoch <= newest);
-        epochs.sort_by_key(|epoch| epoch.epoch);
-        Ok(epochs)
-    });
-    read.await
-        .map_err(|error| LakeError::Worker(error.to_string()))?
-}
-
-fn epoch_row(batch: &RecordBatch, index: usize) -> Result<EpochRecord, LakeError> {
-    let long = |name: &str| {
-        batch.column_by_name(name).map_or(0, |values| {
-            values
-                .as_primitive::<Int64Type>()
-                .value(index)
-                .unsigned_abs()
-        })
-    };
-    let text = |name: &str| {
-        batch
-            .column_by_name(name)
-            .map_or("", |values| values.as_string::<i32>().value(index))
-    };
-    let corrupt = |error: serde_json::Error| {
-        LakeError::corrupt(EPOCHS, format!("a row can't be read: {error}"))
-    };
-    let committed = batch
-        .column_by_name(epoch_column::COMMITTED_AT)
-        .map_or(0, |values| {
-            values
-                .as_primitive::<arrow::datatypes::TimestampMicrosecondType>()
-                .value(index)
-        });
-    Ok(EpochRecord {
-        epoch: long(epoch_column::EPOCH),
-        generation: text(epoch_column::GENERATION).to_owned(),
-        ranges: serde_json::from_str(text(epoch_column::RANGES)).map_err(corrupt)?,
-        versions: serde_json::from_str::<BTreeMap<_, _>>(text(epoch_column::VERSIONS))
-            .map_err(corrupt)?,
-        rows: serde_json::from_str::<BTreeMap<_, _>>(text(epoch_column::ROWS)).map_err(corrupt)?,
-        records: long(epoch_column::RECORDS),
-        committed_micros: committed,
-    })
-}
-
-/// What is wrong with the sequence of epochs.
-fn broken(epochs: &[EpochRecord], last: &EpochRecord) -> Vec<String> {
-    let mut problems = Vec::new();
-    let mut next: Vec<u64> = Vec::new();
-    for (expected, epoch) in (1_u64..).zip(epochs) {
-        if epoch.epoch != expected {
-            problems.push(format!(
-                "epoch {} stands where epoch {expected} was expected",
-                epoch.epoch
-            ));
-            break;
-        }
-        next.resize(next.len().max(epoch.ranges.len()), 0);
-        for (next, range) in next.iter_mut().zip(&epoch.ranges) {
-            if range.from != *next || range.to < range.from {
-                problems.push(format!(
-                    "epoch {} covers {}..{} of partition {} after epochs up to {next}",
-                    epoch.epoch, range.from, range.to, range.partition
-                ));
-            }
-            *next = range.to;
-        }
-        if problems.len() >= NAMED {
-            return problems;
-        }
-    }
-    if epochs.last().map(|epoch| epoch.epoch) != Some(last.epoch) {
-        problems.push(format!("epoch {} has no row in {EPOCHS}", last.epoch));
-    }
-    problems
 }
