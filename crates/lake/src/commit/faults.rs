@@ -120,7 +120,7 @@ async fn rows_of_files(lake: &Lake, table: &str) -> u64 {
 }
 
 async fn land_through_faults(seed: u64) -> Vec<u64> {
-    println!("repeat with {SEED}={seed}");
+    eprintln!("repeat with {SEED}={seed}");
     let folder = tempfile::tempdir().unwrap();
     let faults = Arc::new(Faults::new(seed));
     let mut lander = Lander::start(folder.path(), Arc::clone(&faults));
