@@ -242,6 +242,9 @@ impl Streamer {
                     self.metrics.bad_records.inc_by(buffer.bad_records() - bad);
                 }
                 () = tokio::time::sleep_until(deadline), if !due && buffer.may_be_cut() => {}
+                // A later stage has failed: on a quiet log nothing else would tell, and its epoch would wait for the next
+                // event to come.
+                () = out.closed(), if !due => return Ok(()),
             }
         }
         if buffer.may_be_cut() {
@@ -257,7 +260,13 @@ impl Streamer {
         mut epochs: Receiver<RowsEpoch>,
         out: Sender<EncodedEpoch>,
     ) -> Result<(), StreamerError> {
-        while let Some(epoch) = epochs.recv().await {
+        loop {
+            let epoch = tokio::select! {
+                epoch = epochs.recv() => epoch,
+                // The commit has failed: see `gather`.
+                () = out.closed() => None,
+            };
+            let Some(epoch) = epoch else { break };
             let encoded = encode::step(&self.lake, epoch, &resume.ahead).await?;
             self.metrics
                 .file_bytes

@@ -5,14 +5,18 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use gamepipe_config::streamer::StreamerConfig;
+use gamepipe_eventlog::EventLog;
 use gamepipe_lake::Lake;
 use gamepipe_lake::maintenance::Rounds;
 use gamepipe_service::Shutdown;
+use gamepipe_service::clock::SystemClock;
+use gamepipe_service::probes::Probes;
+use gamepipe_streamer::Streamer;
 use serde_json::json;
 
 use crate::memory_log::MemoryLog;
 use crate::world::{
-    clean_audit, event, land, landed, open, quick, rows, rows_in, streamer, tables,
+    PATIENCE, clean_audit, event, land, landed, open, quick, rows, rows_in, streamer, tables,
 };
 
 fn merging() -> StreamerConfig {
@@ -229,6 +233,45 @@ async fn expired_log_entries_go_and_landing_audits_and_queries_still_work() {
         .await
         .expect("any reader opens it");
     assert_eq!(files.len(), 106);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn epoch_that_fails_on_a_quiet_log_is_told_and_landed_later_without_another_event() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let (here, away) = (folder.path().join("lake"), folder.path().join("away"));
+    let log = Arc::new(MemoryLog::new("g", 1));
+    let lake = open(&here, &tables());
+    let probes = Probes::default();
+    let shared: Arc<dyn EventLog> = log.clone();
+    let clock = Arc::new(SystemClock);
+    let landing = Streamer::build_for(
+        quick(),
+        "arena",
+        shared,
+        lake.clone(),
+        clock,
+        probes.clone(),
+    );
+    landing.prepare().await.expect("tables are made");
+    let shutdown = Shutdown::new();
+    let running = tokio::spawn(landing.run(shutdown.clone()));
+    log.push("k", event("attack", 1, json!({"damage": 1})));
+    landed(&lake, 1).await;
+    std::fs::rename(&here, &away).expect("it moves");
+    log.push("k", event("attack", 2, json!({"damage": 2})));
+    tokio::time::timeout(PATIENCE, async {
+        while probes.problems().is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await
+    .expect("the failure is told");
+    assert!(!here.exists(), "the lake was begun anew");
+    std::fs::rename(&away, &here).expect("it moves back");
+    landed(&lake, 2).await;
+    shutdown.cancel();
+    running.await.expect("it ends").expect("it lands");
+    assert_eq!(rows_in(&clean_audit(&lake).await, "attacks"), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
