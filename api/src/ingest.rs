@@ -177,10 +177,12 @@ fn write_text(body: &mut Vec<u8>, text: &str) {
 
 /// The log did not take the batch: every event must be sent again, the bad ones too, since they are kept as well.
 fn not_durable(api: &Api, checked: &[Checked], error: LogError) -> Problem {
+    let reason = error.to_string();
     let problem = Problem::from(error);
     if problem.code() != codes::UNAVAILABLE.name {
         return problem;
     }
+    api.note_log_refusal(reason);
     api.metrics.events(
         EventOutcome::Retry,
         u64::try_from(checked.len()).unwrap_or(u64::MAX),

@@ -7,7 +7,7 @@
 //! streamer, SQL, the lake, or an implementation of a port.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use gamepipe_config::api::ApiConfig;
@@ -50,6 +50,9 @@ pub use answer::{EVENT_IDS, REPLAYED};
 
 /// The part of the readiness probe that speaks of this role.
 const PART: &str = "api";
+/// How long the role is not ready after the log refused a client's events: longer than probes are apart, so that a log which
+/// refuses some is seen.
+const LOG_REFUSAL_MICROS: i64 = 3_000_000;
 
 /// Why the role had to stop.
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +63,11 @@ pub enum ApiError {
     /// Events can't be relayed, and trying again can't help.
     #[error("events can't be moved from the outbox to the log: {0}")]
     Relay(String),
+    /// One store is an older copy than the other, or has lost its end.
+    #[error(
+        "the state store and the event log don't belong together: {0}; bring back the two as they were at one moment, or begin with an empty data directory"
+    )]
+    Diverged(String),
 }
 
 /// One game's API. Build it once, share it behind its `Arc`, run [`Self::serve`] and [`Self::run_relay`] side by side.
@@ -77,6 +85,8 @@ pub struct Api {
     in_flight_keys: InFlightKeys,
     in_flight: AtomicUsize,
     outbox_depth: AtomicU64,
+    /// When the log refused a client's events the last time, microseconds since the Unix epoch.
+    log_refused_micros: AtomicI64,
     routes: router::RouteTable,
     /// The actions whose rules read the request's context, by name, sorted.
     context_readers: Vec<String>,
@@ -109,8 +119,15 @@ impl Api {
             in_flight_keys: InFlightKeys::default(),
             in_flight: AtomicUsize::new(0),
             outbox_depth: AtomicU64::new(0),
+            log_refused_micros: AtomicI64::new(i64::MIN),
             routes,
         })
+    }
+
+    /// Refuses stores of which one is an older copy than the other. Call it before serving: afterwards events might be
+    /// promised that the log takes for old ones.
+    pub async fn check_stores(&self) -> Result<(), ApiError> {
+        relay::check_stores(self).await
     }
 
     /// All routes.
@@ -157,6 +174,18 @@ impl Api {
 
     fn now(&self) -> Timestamp {
         Timestamp::from_micros(self.clock.now_micros())
+    }
+
+    /// The log refused a client's events: the role is not ready until it has not done so for a while.
+    fn note_log_refusal(&self, reason: String) {
+        let now = self.clock.now_micros();
+        self.log_refused_micros.store(now, Ordering::Relaxed);
+        self.probes.not_ready(relay::LOG_PART, reason);
+    }
+
+    fn was_log_refused_lately(&self) -> bool {
+        let refused = self.log_refused_micros.load(Ordering::Relaxed);
+        self.clock.now_micros().saturating_sub(refused) < LOG_REFUSAL_MICROS
     }
 
     /// True when no request is being worked on.

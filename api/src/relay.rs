@@ -26,8 +26,14 @@ const MAX_BACKOFF: Duration = Duration::from_secs(2);
 /// How often a draining relay looks whether the last requests have been answered.
 const DRAIN_POLL: Duration = Duration::from_millis(10);
 
+/// How often both stores are asked whether they take anything while there is nothing to move: readiness must tell before
+/// every client has found out by itself.
+const CHECK_EVERY: Duration = Duration::from_secs(1);
+
 /// The part of the readiness probe that speaks of the log.
-const PART: &str = "event log";
+pub(crate) const LOG_PART: &str = "event log";
+/// The part of the readiness probe that speaks of the state store.
+const STATE_PART: &str = "state store";
 
 /// Why a round failed.
 #[derive(Debug, thiserror::Error)]
@@ -41,12 +47,22 @@ enum RoundError {
 }
 
 impl RoundError {
-    /// True when trying again can't help.
+    /// True when trying again can't help: what is stored is damaged, or one store is an older copy than the other. Going on
+    /// would give numbers of the outbox a second time, and the log would skip events that were acknowledged.
     fn is_final(&self) -> bool {
         matches!(
             self,
-            Self::State(StateError::Corrupt(_)) | Self::Log(LogError::Corrupt(_))
+            Self::State(StateError::Corrupt(_) | StateError::Invalid(_))
+                | Self::Log(LogError::Corrupt(_) | LogError::Invalid(_))
         )
+    }
+
+    /// The part of the readiness probe that it is about.
+    fn part(&self) -> &'static str {
+        match self {
+            Self::State(_) => STATE_PART,
+            Self::Log(_) | Self::Failpoint(_) => LOG_PART,
+        }
     }
 }
 
@@ -68,6 +84,24 @@ pub(crate) async fn run(api: &Api, shutdown: &Shutdown) -> Result<(), ApiError> 
     }
 }
 
+/// Refuses two stores that don't belong together, before anything is promised on top of them.
+pub(crate) async fn check_stores(api: &Api) -> Result<(), ApiError> {
+    let checked = async {
+        let position = api.log.outbox_position(api.state.outbox_id()).await?;
+        Ok::<_, RoundError>(api.state.trim_outbox(position).await?)
+    };
+    checked.await.map_err(|error| stop(&error))
+}
+
+fn stop(error: &RoundError) -> ApiError {
+    match error {
+        RoundError::State(StateError::Invalid(_)) | RoundError::Log(LogError::Invalid(_)) => {
+            ApiError::Diverged(error.to_string())
+        }
+        _ => ApiError::Relay(error.to_string()),
+    }
+}
+
 async fn relay(api: &Api, shutdown: &Shutdown) -> Result<(), ApiError> {
     // Where the log stands; unknown at first and after each failure.
     let mut position = None;
@@ -78,7 +112,10 @@ async fn relay(api: &Api, shutdown: &Shutdown) -> Result<(), ApiError> {
         match round(api, &mut position).await {
             Ok(moved) => {
                 pause = FIRST_BACKOFF;
-                api.probes.ready(PART);
+                api.probes.ready(STATE_PART);
+                if !api.was_log_refused_lately() {
+                    api.probes.ready(LOG_PART);
+                }
                 if moved == 0 && was_last {
                     return Ok(());
                 }
@@ -86,9 +123,9 @@ async fn relay(api: &Api, shutdown: &Shutdown) -> Result<(), ApiError> {
             }
             Err(error) => {
                 api.metrics.relay_failures.inc();
-                api.probes.not_ready(PART, error.to_string());
+                api.probes.not_ready(error.part(), error.to_string());
                 if error.is_final() {
-                    return Err(ApiError::Relay(error.to_string()));
+                    return Err(stop(&error));
                 }
                 tracing::warn!(%error, retry.pause_ms = pause.as_millis(), "relaying events failed and is tried again");
                 position = None;
@@ -107,7 +144,7 @@ async fn rest(api: &Api, moved: usize, position: u64, shutdown: &Shutdown) {
         }
     } else if moved == 0 {
         tokio::select! {
-            () = api.state.outbox_changed(position) => {}
+            _ = tokio::time::timeout(CHECK_EVERY, api.state.outbox_changed(position)) => {}
             () = shutdown.cancelled() => {}
         }
     } else if moved < SMALL_BATCH_EVENTS {
@@ -132,6 +169,7 @@ async fn round(api: &Api, position: &mut Option<u64>) -> Result<usize, RoundErro
     };
     let entries = api.state.outbox(after, BATCH_EVENTS).await?;
     let (Some(first), Some(last)) = (entries.first(), entries.last()) else {
+        check(api, after).await?;
         return Ok(0);
     };
     failpoint::hit("relay.read")?;
@@ -159,6 +197,17 @@ async fn round(api: &Api, position: &mut Option<u64>) -> Result<usize, RoundErro
     api.metrics.relayed.inc_by(moved as u64);
     api.note_outbox_depth(api.outbox_depth().saturating_sub(moved as u64));
     Ok(moved)
+}
+
+/// Asks both stores for a change that changes nothing: one that takes no more says so.
+async fn check(api: &Api, position: u64) -> Result<(), RoundError> {
+    api.state.trim_outbox(position).await?;
+    let nothing = OutboxBatch {
+        outbox_id: api.state.outbox_id().to_owned(),
+        first: position + 1,
+        records: Vec::new(),
+    };
+    Ok(api.log.append_from_outbox(nothing).await?)
 }
 
 /// The only field that the relay looks at.

@@ -1,9 +1,11 @@
 //! A whole pipeline in this process: the embedded stores, the API, the streamer and SQL.
 //!
 //! [`data_dir`] owns the directory, [`stack`] starts the parts and drains them in the order in which data flows,
-//! [`banner`] says what runs where and what to try next.
+//! [`disk_watch`] tells when the disk is full, [`banner`] says what runs where and what to try next.
 
 pub(crate) mod data_dir;
+
+pub(crate) mod disk_watch;
 
 pub(crate) mod stack;
 

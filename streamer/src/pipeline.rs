@@ -79,7 +79,8 @@ impl Streamer {
         }
     }
 
-    /// Makes and grows all tables, so that they are there before the first event.
+    /// Makes and grows all tables, so that they are there before the first event, and refuses a log and a lake that don't
+    /// belong together.
     pub async fn prepare(&self) -> Result<(), StreamerError> {
         if self.lake.game() != &*self.game {
             return Err(StreamerError::OtherGame {
@@ -87,7 +88,10 @@ impl Streamer {
                 game: self.game.to_string(),
             });
         }
-        Ok(self.lake.prepare().await?)
+        self.lake.prepare().await?;
+        // Before anybody is promised anything: a log that was cut gives offsets again that count as landed.
+        self.resume().await?;
+        Ok(())
     }
 
     /// Lands until `shutdown`, then lands what is left and returns. Trouble that may pass is waited out, and shows in the
@@ -238,6 +242,9 @@ impl Streamer {
                     self.metrics.bad_records.inc_by(buffer.bad_records() - bad);
                 }
                 () = tokio::time::sleep_until(deadline), if !due && buffer.may_be_cut() => {}
+                // A later stage has failed: on a quiet log nothing else would tell, and its epoch would wait for the next
+                // event to come.
+                () = out.closed(), if !due => return Ok(()),
             }
         }
         if buffer.may_be_cut() {
@@ -253,7 +260,13 @@ impl Streamer {
         mut epochs: Receiver<RowsEpoch>,
         out: Sender<EncodedEpoch>,
     ) -> Result<(), StreamerError> {
-        while let Some(epoch) = epochs.recv().await {
+        loop {
+            let epoch = tokio::select! {
+                epoch = epochs.recv() => epoch,
+                // The commit has failed: see `gather`.
+                () = out.closed() => None,
+            };
+            let Some(epoch) = epoch else { break };
             let encoded = encode::step(&self.lake, epoch, &resume.ahead).await?;
             self.metrics
                 .file_bytes

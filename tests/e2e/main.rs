@@ -3,8 +3,11 @@
 mod bad_input;
 mod consistency;
 mod crash;
+mod damage;
+mod disk_full;
 mod games;
 mod operations;
+mod outage;
 mod pressure;
 mod races;
 mod telemetry;

@@ -26,6 +26,72 @@ impl Acknowledged {
     }
 }
 
+/// What players were told who go on when they are refused.
+#[derive(Debug, Default)]
+pub struct Refused {
+    /// How many requests were refused with 503 and `Retry-After`.
+    pub properly: usize,
+    /// Any other answer that was no success and no refusal of the game.
+    pub wrongly: Vec<String>,
+}
+
+/// Lets `clients` players of arena make new players until `until` says so; a refusal does not stop them.
+pub fn insist(
+    api: &Client,
+    clients: usize,
+    random: &mut Random,
+    until: impl Fn() -> Result<bool>,
+) -> Result<(Acknowledged, Refused)> {
+    let stop = std::sync::Arc::new(AtomicBool::new(false));
+    let threads: Vec<_> = (0..clients)
+        .map(|_| {
+            let (api, stop, mut random) = (Client::new(api.base()), stop.clone(), random.fork());
+            thread::spawn(move || {
+                let (mut seen, mut refused) = (Acknowledged::default(), Refused::default());
+                while !stop.load(Ordering::Relaxed) {
+                    // Long names fill a disk sooner.
+                    let path = format!("/initialize?username=p{}-{:0>40}", random.bits(), 0);
+                    match api.get(&path) {
+                        Ok(reply) if reply.status < 500 => seen.event_ids.extend(reply.event_ids()),
+                        Ok(reply) => {
+                            seen.unanswered += 1;
+                            if reply.status == 503 && reply.header("retry-after").is_some() {
+                                refused.properly += 1;
+                            } else {
+                                refused
+                                    .wrongly
+                                    .push(format!("{}: {}", reply.status, reply.text()));
+                            }
+                            // Refusals cost nothing to make: without a pause they would be all there is.
+                            thread::sleep(std::time::Duration::from_millis(5));
+                        }
+                        Err(error) => {
+                            seen.unanswered += 1;
+                            refused.wrongly.push(error.to_string());
+                            thread::sleep(std::time::Duration::from_millis(5));
+                        }
+                    }
+                }
+                (seen, refused)
+            })
+        })
+        .collect();
+    let awaited = crate::wait::wait_for("the players to be told", crate::wait::PATIENCE, || {
+        Ok(until()?.then_some(()))
+    });
+    stop.store(true, Ordering::Relaxed);
+    let (mut seen, mut refused) = (Acknowledged::default(), Refused::default());
+    for thread in threads {
+        if let Ok((theirs, how)) = thread.join() {
+            seen.merge(theirs);
+            refused.properly += how.properly;
+            refused.wrongly.extend(how.wrongly);
+        }
+    }
+    awaited?;
+    Ok((seen, refused))
+}
+
 /// A crowd of players at work.
 #[derive(Debug)]
 pub struct Crowd {

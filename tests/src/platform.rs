@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use tempfile::TempDir;
 
 use crate::http::Client;
@@ -19,6 +19,8 @@ pub struct Start {
     data: Option<PathBuf>,
     failpoints: String,
     arguments: Vec<String>,
+    variables: Vec<(String, String)>,
+    file_kib: Option<u64>,
 }
 
 impl Start {
@@ -29,6 +31,8 @@ impl Start {
             data: None,
             failpoints: String::new(),
             arguments: Vec::new(),
+            variables: Vec::new(),
+            file_kib: None,
         }
     }
 
@@ -50,6 +54,18 @@ impl Start {
         self
     }
 
+    /// With a setting, such as `GAMEPIPE_LOG_MAX_BYTES`.
+    pub fn setting(mut self, variable: &str, value: &str) -> Self {
+        self.variables.push((variable.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// On a system where no file can grow beyond this size: writes fail as on a full disk.
+    pub fn files_up_to_kib(mut self, kib: u64) -> Self {
+        self.file_kib = Some(kib);
+        self
+    }
+
     /// Starts it and waits until both endpoints are ready.
     pub fn up(self) -> Result<Platform> {
         let platform = self.spawn()?;
@@ -68,7 +84,16 @@ impl Start {
             (None, Some(own)) => own.path().to_path_buf(),
             (None, None) => bail!("no data directory"),
         };
-        let mut command = Command::new(gamepipe()?);
+        let mut command = match self.file_kib {
+            None => Command::new(gamepipe()?),
+            Some(kib) => {
+                // The shell counts in blocks of 512 bytes, and the signal that comes with the limit would end the process.
+                let script = format!("trap '' XFSZ; ulimit -f {}; exec \"$0\" \"$@\"", kib * 2);
+                let mut shell = Command::new("sh");
+                shell.args(["-c", &script]).arg(gamepipe()?);
+                shell
+            }
+        };
         command.args([
             "up",
             "--game",
@@ -81,6 +106,7 @@ impl Start {
         ]);
         command.arg(&data).args(&self.arguments);
         command.env("GAMEPIPE_FAILPOINTS", &self.failpoints);
+        command.envs(self.variables);
         command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -128,6 +154,12 @@ impl Platform {
         self.data.join("lake")
     }
 
+    /// What `gamepipe verify` says about it while it runs: whether all is well, and both streams.
+    pub fn verify(&self) -> Result<(bool, String)> {
+        let (api, sql) = (self.api()?, self.sql()?);
+        verify(&["--api", api.base(), "--sql", sql.base()])
+    }
+
     /// Its process id.
     pub fn pid(&self) -> u32 {
         self.child().id()
@@ -144,14 +176,21 @@ impl Platform {
     /// Waits until both endpoints answer `/readyz` with 200.
     pub fn wait_until_ready(&self) -> Result<()> {
         wait_for("both endpoints to be ready", PATIENCE, || {
+            // It will not be ready any more: no reason to wait on.
             if let Some(status) = self.child().try_wait()? {
-                bail!("gamepipe ended with {status}:\n{}", self.output());
+                return Ok(Some(Err(anyhow!("gamepipe ended with {status}"))));
             }
             let ready = self.api()?.get("/readyz")?.status == 200
                 && self.sql()?.get("/readyz")?.status == 200;
-            Ok(ready.then_some(()))
+            Ok(ready.then_some(Ok(())))
         })
+        .flatten()
         .with_context(|| self.output())
+    }
+
+    /// True once it has said where it listens.
+    pub fn is_listening(&self) -> bool {
+        self.address("sql").is_ok()
     }
 
     /// Waits until everything on the log has landed and can be queried.
@@ -282,6 +321,21 @@ impl Platform {
             &address[..end.unwrap_or(address.len())]
         ))
     }
+}
+
+/// What `gamepipe verify --data` says about a stopped platform: whether all is well, and both streams.
+pub fn verify_stopped(data: &Path) -> Result<(bool, String)> {
+    verify(&["--data", &data.display().to_string()])
+}
+
+fn verify(arguments: &[&str]) -> Result<(bool, String)> {
+    let output = Command::new(gamepipe()?)
+        .arg("verify")
+        .args(arguments)
+        .output()?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned()
+        + &String::from_utf8_lossy(&output.stderr);
+    Ok((output.status.success(), text))
 }
 
 impl Drop for Platform {

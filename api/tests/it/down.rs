@@ -1,11 +1,22 @@
 //! When a part is down: an honest answer, never a false 200, and a process that stays up.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use gamepipe_api::{Api, ApiError};
 use gamepipe_config::api::ApiConfig;
+use gamepipe_config::log::LogConfig;
+use gamepipe_config::state::StateConfig;
+use gamepipe_eventlog::embedded::EmbeddedLog;
+use gamepipe_eventlog::{EventLog, OutboxBatch, Record};
+use gamepipe_service::Shutdown;
+use gamepipe_service::clock::{SharedClock, SystemClock};
+use gamepipe_service::probes::Probes;
+use gamepipe_state::StateStore;
+use gamepipe_state::embedded::EmbeddedStore;
 use serde_json::json;
 
-use crate::harness::{BANK, TestApi, game, until};
+use crate::harness::{BANK, DEADLINE, TestApi, game, until};
 
 #[tokio::test]
 async fn log_down_means_503_for_events_and_not_ready_and_actions_wait_in_the_outbox() {
@@ -94,6 +105,96 @@ async fn open_outcome_of_a_commit_is_503_not_200() {
         api.post_json("/open", &json!({"name": "ann"})).await.status,
         200
     );
+}
+
+#[tokio::test]
+async fn state_store_that_takes_nothing_is_not_ready_though_nothing_waits_and_ready_again_by_itself()
+ {
+    let api = TestApi::bank().await;
+    until("ready", async || api.get("/readyz").await.status == 200).await;
+    api.state.unavailable.store(true, Ordering::SeqCst);
+    until("not ready", async || api.get("/readyz").await.status == 503).await;
+    let probe = api.get("/readyz").await;
+    let reason = probe.text();
+    assert!(
+        reason.contains("state store: ") && reason.contains("switched off"),
+        "{reason}"
+    );
+    api.state.unavailable.store(false, Ordering::SeqCst);
+    until("ready again", async || {
+        api.get("/readyz").await.status == 200
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn log_that_refuses_clients_events_is_not_ready_at_once_and_ready_again_by_itself() {
+    let api = TestApi::bank().await;
+    until("ready", async || api.get("/readyz").await.status == 200).await;
+    api.log.down.store(true, Ordering::SeqCst);
+    let batch = json!([{"event_type": "clicked", "name": "a"}]);
+    let refused = api.post_json("/v1/events", &batch).await;
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    refused.is_problem(503, "unavailable");
+    let probe = api.get("/readyz").await;
+    assert_eq!(probe.status, 503);
+    assert!(probe.text().contains("event log: "), "{}", probe.text());
+    api.log.down.store(false, Ordering::SeqCst);
+    until("ready again", async || {
+        api.get("/readyz").await.status == 200
+    })
+    .await;
+    assert_eq!(api.post_json("/v1/events", &batch).await.status, 200);
+}
+
+#[tokio::test]
+async fn stores_of_which_one_is_an_older_copy_are_refused_before_anything_is_promised() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock: SharedClock = Arc::new(SystemClock);
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let state_config = StateConfig {
+        path: path("state"),
+        ..StateConfig::default()
+    };
+    let log_config = LogConfig {
+        path: path("log"),
+        ..LogConfig::default()
+    };
+    let state = EmbeddedStore::open(&state_config, Arc::clone(&clock)).unwrap();
+    let log = EmbeddedLog::open(&log_config, Arc::clone(&clock)).unwrap();
+    let api = Api::build(
+        ApiConfig::default(),
+        game(BANK),
+        state.clone(),
+        log.clone(),
+        clock,
+        Probes::default(),
+    );
+    api.check_stores().await.unwrap();
+    // The log has got three events from a later state of this store.
+    let record = Record {
+        key: "a".to_owned(),
+        value: "{}".into(),
+        dedupe_id: None,
+    };
+    let batch = OutboxBatch {
+        outbox_id: state.outbox_id().to_owned(),
+        first: 1,
+        records: vec![record; 3],
+    };
+    log.append_from_outbox(batch).await.unwrap();
+    let refused = api.check_stores().await.unwrap_err();
+    assert!(matches!(refused, ApiError::Diverged(_)), "{refused}");
+    assert!(
+        refused.to_string().contains("older copy") || refused.to_string().contains("old copy"),
+        "{refused}"
+    );
+    // A relay that finds it out ends, instead of waiting for numbers that the log would skip.
+    let relaying = api.run_relay(Shutdown::new());
+    let ended = tokio::time::timeout(DEADLINE, relaying)
+        .await
+        .expect("the relay ends");
+    assert!(matches!(ended, Err(ApiError::Diverged(_))));
 }
 
 #[tokio::test]

@@ -119,6 +119,15 @@ impl TestApi {
     }
 
     pub(crate) async fn start(game: Arc<Game>, config: ApiConfig) -> Self {
+        Self::start_all(game, config, LogConfig::default()).await
+    }
+
+    /// The bank with other settings of its log.
+    pub(crate) async fn start_with_log(config: LogConfig) -> Self {
+        Self::start_all(game(BANK), ApiConfig::default(), config).await
+    }
+
+    async fn start_all(game: Arc<Game>, config: ApiConfig, log_config: LogConfig) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock: SharedClock = Arc::new(SystemClock);
         let path = |name: &str| folder.path().join(name).display().to_string();
@@ -128,7 +137,7 @@ impl TestApi {
         };
         let log_config = LogConfig {
             path: path("log"),
-            ..LogConfig::default()
+            ..log_config
         };
         let state: Arc<dyn StateStore> =
             EmbeddedStore::open(&state_config, Arc::clone(&clock)).unwrap();

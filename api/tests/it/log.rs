@@ -1,8 +1,10 @@
 //! The event log over HTTP.
 
+use gamepipe_config::log::LogConfig;
+use gamepipe_eventlog::EventLog;
 use serde_json::{Value, json};
 
-use crate::harness::{Reply, TestApi};
+use crate::harness::{Reply, TestApi, until};
 
 fn lines(reply: &Reply) -> Vec<Value> {
     assert_eq!(reply.status, 200, "{}", reply.text());
@@ -82,4 +84,58 @@ async fn places_that_are_not_on_the_log_are_refused() {
     api.get(&format!("/v1/log/{partition}?max=10001"))
         .await
         .is_problem(400, "invalid_number");
+}
+
+#[tokio::test]
+async fn offset_beyond_the_log_is_416_with_what_there_is() {
+    let (api, partition) = api_with_clicks(2).await;
+    for from in ["3", "18446744073709551615"] {
+        let problem = api
+            .get(&format!("/v1/log/{partition}?from={from}"))
+            .await
+            .is_problem(416, "offset_out_of_range");
+        assert_eq!(
+            (&problem["low"], &problem["high"]),
+            (&json!(0), &json!(2)),
+            "{problem}"
+        );
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(detail.contains(from) && detail.contains("0..2"), "{detail}");
+    }
+}
+
+#[tokio::test]
+async fn offset_that_retention_took_is_416_and_reading_goes_on_at_low() {
+    let api = TestApi::start_with_log(LogConfig {
+        retention_seconds: 0,
+        retention_bytes: 0,
+        ..LogConfig::default()
+    })
+    .await;
+    let click = json!([{"event_type": "clicked", "name": "ann"}]);
+    api.post_json("/v1/events", &click).await;
+    let log = api.get("/v1/log").await.json();
+    let partitions = log["partitions"].as_array().unwrap().clone();
+    let highs: Vec<u64> = partitions
+        .iter()
+        .map(|found| found["high"].as_u64().unwrap())
+        .collect();
+    let partition = highs.iter().position(|high| *high == 1).unwrap();
+    // As the streamer does when all of it has landed.
+    api.log.release(&highs).await.unwrap();
+    until("retention has taken it", async || {
+        let log = api.get("/v1/log").await.json();
+        log["partitions"][partition]["low"] == 1
+    })
+    .await;
+    let problem = api
+        .get(&format!("/v1/log/{partition}?from=0"))
+        .await
+        .is_problem(416, "offset_out_of_range");
+    assert_eq!((&problem["low"], &problem["high"]), (&json!(1), &json!(1)));
+    api.post_json("/v1/events", &click).await;
+    assert_eq!(
+        lines(&api.get(&format!("/v1/log/{partition}?from=1")).await).len(),
+        1
+    );
 }

@@ -27,6 +27,8 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use super::disk_watch::DiskWatch;
+
 /// How long a drain may take in all: what a supervisor that sends SIGTERM grants at least.
 const DRAIN: Duration = Duration::from_secs(10);
 
@@ -119,8 +121,10 @@ impl Stack {
         streamer
             .prepare()
             .await
-            .context("failed to make the tables of the lake")?;
+            .context("failed to prepare the lake")?;
         let reader = LakeReader::open(Path::new(&settings.lake.path), Arc::clone(&game));
+        // From here on a lake that vanishes is told from one that has nothing yet.
+        reader.cut().await.context("failed to read the lake")?;
         let sql = SqlService::build(
             settings.sql,
             Arc::clone(&game),
@@ -128,7 +132,9 @@ impl Stack {
             Arc::clone(&clock),
             sql_probes,
         )?;
+        let watch = DiskWatch::new(Path::new(&settings.state.path), api_probes.clone());
         let api = Api::build(settings.api, game, state, log, clock, api_probes);
+        api.check_stores().await?;
 
         let (serving, relaying) = (Arc::clone(&api), api);
         let parts = vec![
@@ -142,6 +148,7 @@ impl Stack {
                 "streamer",
                 |stop| async move { Ok(streamer.run(stop).await?) },
             ),
+            Part::start("disk watch", |stop| watch.run(stop)),
             Part::start("SQL", |stop| async move {
                 Ok(sql.serve(listeners.sql, stop).await?)
             }),

@@ -22,7 +22,8 @@ pub trait EventLog: Send + Sync + std::fmt::Debug {
     async fn append(&self, records: Vec<Record>) -> Result<Vec<Appended>, LogError>;
 
     /// Appends what a relay read from an outbox, and its position, in one atomic step. Entries at or below the position
-    /// that the log has for this outbox are skipped: a batch that is sent twice lands once.
+    /// that the log has for this outbox are skipped: a batch that is sent twice lands once. A batch without records changes
+    /// nothing, and its error says whether the log takes any.
     async fn append_from_outbox(&self, batch: OutboxBatch) -> Result<(), LogError>;
 
     /// The highest sequence number of that outbox that is on the log; 0 when none is.

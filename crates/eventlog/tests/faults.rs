@@ -430,6 +430,24 @@ async fn damaged_files_give_an_error_that_names_the_directory_and_never_a_panic(
         }
     }
     assert!(refused > 3, "{refused}");
+    // fjall would take a keyspace without this file for one that was never finished, and remove it: ids of clients'
+    // events, for one, would be forgotten.
+    for keyspace in ["1", "2", "3"] {
+        let pointer = place
+            .path()
+            .join("db/keyspaces")
+            .join(keyspace)
+            .join("current");
+        let whole = std::fs::read(&pointer).unwrap();
+        std::fs::remove_file(&pointer).unwrap();
+        let refused = open(place.path()).unwrap_err().to_string();
+        assert!(
+            refused.contains("current") && refused.contains(keyspace),
+            "{refused}"
+        );
+        std::fs::write(&pointer, whole).unwrap();
+    }
+    open(place.path()).unwrap();
     std::fs::remove_file(place.path().join("db/version")).unwrap();
     assert!(matches!(open(place.path()), Err(LogError::Corrupt(text)) if text.contains("version")));
 }

@@ -1,26 +1,27 @@
 //! Audit: is every record of the log in the lake exactly once? Answered from the Parquet files themselves.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::datatypes::{Field, Int32Type, Int64Type, Schema, SchemaRef};
+use arrow::datatypes::{Field, Schema, SchemaRef};
 use deltalake::kernel::LogicalFileView;
 use deltalake::{DeltaTable, DeltaTableBuilder};
 use futures::TryStreamExt;
 use gamepipe_domain::definition::system::EPOCHS;
 use serde::Serialize;
 
-use crate::epoch::{EpochRecord, OffsetRange};
+use crate::epoch::OffsetRange;
 use crate::error::LakeError;
 use crate::lake::Lake;
-use crate::reading::read_rows;
-use crate::schema::{column, epoch_column, epochs_schema};
+use crate::schema::column;
 
+mod epochs;
 mod offsets;
+mod places;
 
+use epochs::{broken, epoch_rows};
 use offsets::{OffsetSet, runs_missing};
+use places::read_places;
 
 /// How many culprits of a kind a report names; their number is always exact.
 const NAMED: usize = 100;
@@ -95,30 +96,22 @@ impl Audit {
 /// Audits the lake at its newest epoch. Reads a few columns of every file; landing may go on meanwhile.
 pub async fn audit(lake: &Lake) -> Result<Audit, LakeError> {
     let Some(last) = lake.newest_epoch().await? else {
-        return Ok(Audit {
-            epoch: 0,
-            epochs: 0,
-            records: 0,
-            landed: Vec::new(),
-            broken_epochs: Vec::new(),
-            gaps: Vec::new(),
-            tables: Vec::new(),
-        });
+        return audit_without_epochs(lake).await;
     };
     let epochs = epoch_rows(lake, last.epoch).await?;
     let landed: Vec<u64> = last.ranges.iter().map(|range| range.to).collect();
     let mut covered: Vec<OffsetSet> = landed.iter().map(|to| OffsetSet::new(*to)).collect();
     let mut tables = Vec::new();
+    lake.check_nothing_is_lost().await?;
     // All that the newest epoch names: a table that the definition no longer has holds landed records, too. One that is
     // newer than the epoch has no rows in it.
     for (name, version) in &last.versions {
         let rows_by_epochs = epochs.iter().filter_map(|epoch| epoch.rows.get(name)).sum();
-        let (files, wanted) = files_of(lake, name, *version).await?;
-        let (table, landed) = (name.clone(), landed.clone());
-        let wanted = place_columns(&wanted);
+        let (files, columns) = files_of(lake, name, *version).await?;
+        let wanted = place_columns(&columns);
+        let (of, landed) = (name.clone(), landed.clone());
         let read =
-            tokio::task::spawn_blocking(move || read_places(&table, &files, &wanted, &landed))
-                .await;
+            tokio::task::spawn_blocking(move || read_places(&of, &files, &wanted, &landed)).await;
         let found = read.map_err(|error| LakeError::Worker(error.to_string()))??;
         for (all, own) in covered.iter_mut().zip(&found.covered) {
             all.add(own);
@@ -148,6 +141,46 @@ pub async fn audit(lake: &Lake) -> Result<Audit, LakeError> {
     })
 }
 
+/// Audits a lake that holds no epoch: then it must hold no row either.
+async fn audit_without_epochs(lake: &Lake) -> Result<Audit, LakeError> {
+    let mut audit = Audit {
+        epoch: 0,
+        epochs: 0,
+        records: 0,
+        landed: Vec::new(),
+        broken_epochs: Vec::new(),
+        gaps: Vec::new(),
+        tables: Vec::new(),
+    };
+    if lake.log(EPOCHS)?.newest().await?.is_none() {
+        audit.broken_epochs.push(format!(
+            "the table {EPOCHS} is not there: nothing says what has landed"
+        ));
+    }
+    for table in lake.tables() {
+        let name = &table.table.name;
+        let Some(version) = lake.log(name)?.newest().await? else {
+            continue;
+        };
+        let (files, columns) = files_of(lake, name, version).await?;
+        let (wanted, of) = (place_columns(&columns), name.clone());
+        let read = tokio::task::spawn_blocking(move || read_places(&of, &files, &wanted, &[]));
+        let found = read
+            .await
+            .map_err(|error| LakeError::Worker(error.to_string()))??;
+        audit.tables.push(TableAudit {
+            table: name.clone(),
+            version,
+            rows: found.rows,
+            rows_by_epochs: 0,
+            duplicates: 0,
+            duplicate_rows: Vec::new(),
+            unexplained: found.unexplained,
+        });
+    }
+    Ok(audit)
+}
+
 /// The columns that say where a row comes from.
 fn place_columns(schema: &Schema) -> SchemaRef {
     let names = [column::PARTITION, column::OFFSET, column::ROW];
@@ -164,12 +197,17 @@ async fn files_of(
     table: &str,
     version: u64,
 ) -> Result<(Vec<PathBuf>, SchemaRef), LakeError> {
-    let delta = |error| LakeError::delta(table, error);
     let opened = DeltaTableBuilder::from_url(lake.table_url(table)?)
-        .map_err(delta)?
+        .map_err(|error| LakeError::delta(table, &error))?
         .with_version(version);
-    let opened = opened.load().await.map_err(delta)?;
-    let schema = opened.snapshot().map_err(delta)?.snapshot().arrow_schema();
+    let opened = match opened.load().await {
+        Ok(opened) => opened,
+        Err(error) => return Err(lake.unreadable(table, &error).await),
+    };
+    let snapshot = opened
+        .snapshot()
+        .map_err(|error| LakeError::delta(table, &error))?;
+    let schema = snapshot.snapshot().arrow_schema();
     let files = paths_of(lake, table, &opened).await?;
     Ok((files.into_iter().map(|(path, _)| path).collect(), schema))
 }
@@ -183,7 +221,7 @@ async fn paths_of(
         .get_active_add_actions_by_partitions(&[])
         .try_collect()
         .await
-        .map_err(|error| LakeError::delta(table, error))?;
+        .map_err(|error| LakeError::delta(table, &error))?;
     Ok(files
         .iter()
         .map(|file| {
@@ -206,195 +244,8 @@ impl Lake {
         let opened = self.delta_table(table).await?;
         let snapshot = opened
             .snapshot()
-            .map_err(|error| LakeError::delta(table, error))?;
+            .map_err(|error| LakeError::delta(table, &error))?;
         let schema = snapshot.snapshot().arrow_schema();
         Ok((paths_of(self, table, &opened).await?, schema))
     }
-}
-
-/// What the files of one table hold.
-struct Found {
-    rows: u64,
-    duplicates: u64,
-    named: Vec<RowPlace>,
-    unexplained: u64,
-    covered: Vec<OffsetSet>,
-}
-
-fn read_places(
-    table: &str,
-    files: &[PathBuf],
-    wanted: &SchemaRef,
-    landed: &[u64],
-) -> Result<Found, LakeError> {
-    let mut found = Found {
-        rows: 0,
-        duplicates: 0,
-        named: Vec::new(),
-        unexplained: 0,
-        covered: landed.iter().map(|to| OffsetSet::new(*to)).collect(),
-    };
-    // Only events that make many rows need each row's number: elsewhere an offset that comes twice is a duplicate.
-    let many = wanted.column_with_name(column::ROW).is_some();
-    let mut places: Vec<RowPlace> = Vec::new();
-    for file in files {
-        for batch in read_rows(table, file, wanted)? {
-            for place in row_places(&batch) {
-                found.rows += 1;
-                let set = place.and_then(|place| {
-                    Some((place, found.covered.get_mut(place.partition as usize)?))
-                });
-                let Some((place, set)) = set.filter(|(place, set)| set.reaches(place.offset))
-                else {
-                    found.unexplained += 1;
-                    continue;
-                };
-                let is_new = set.insert(place.offset);
-                if many {
-                    places.push(place);
-                } else if !is_new {
-                    found.duplicate(place);
-                }
-            }
-        }
-    }
-    places.sort_unstable();
-    for pair in places.windows(2) {
-        if let [first, second] = pair
-            && first == second
-        {
-            found.duplicate(*second);
-        }
-    }
-    Ok(found)
-}
-
-impl Found {
-    fn duplicate(&mut self, place: RowPlace) {
-        self.duplicates += 1;
-        if self.named.len() < NAMED {
-            self.named.push(place);
-        }
-    }
-}
-
-/// Where each row comes from; `None` for a row that does not say.
-fn row_places(batch: &RecordBatch) -> Vec<Option<RowPlace>> {
-    let partitions = batch
-        .column_by_name(column::PARTITION)
-        .map(|values| values.as_primitive::<Int32Type>());
-    let offsets = batch
-        .column_by_name(column::OFFSET)
-        .map(|values| values.as_primitive::<Int64Type>());
-    let rows = batch
-        .column_by_name(column::ROW)
-        .map(|values| values.as_primitive::<Int32Type>());
-    (0..batch.num_rows())
-        .map(|index| {
-            let partition = partitions
-                .filter(|values| values.is_valid(index))?
-                .value(index);
-            let offset = offsets
-                .filter(|values| values.is_valid(index))?
-                .value(index);
-            // Rows from before a table got row numbers have none.
-            let row = rows
-                .filter(|values| values.is_valid(index))
-                .map_or(0, |values| values.value(index));
-            Some(RowPlace {
-                partition: u32::try_from(partition).ok()?,
-                offset: u64::try_from(offset).ok()?,
-                row: u32::try_from(row).ok()?,
-            })
-        })
-        .collect()
-}
-
-/// The epochs up to `newest`, as the table `_epochs` has them, in order.
-async fn epoch_rows(lake: &Lake, newest: u64) -> Result<Vec<EpochRecord>, LakeError> {
-    let head = lake.log(EPOCHS)?.newest().await?.unwrap_or(0);
-    let (files, _) = files_of(lake, EPOCHS, head).await?;
-    let read = tokio::task::spawn_blocking(move || {
-        let mut epochs = Vec::new();
-        for file in &files {
-            for batch in read_rows(EPOCHS, file, &epochs_schema())? {
-                for index in 0..batch.num_rows() {
-                    epochs.push(epoch_row(&batch, index)?);
-                }
-            }
-        }
-        epochs.retain(|epoch: &EpochRecord| epoch.epoch <= newest);
-        epochs.sort_by_key(|epoch| epoch.epoch);
-        Ok(epochs)
-    });
-    read.await
-        .map_err(|error| LakeError::Worker(error.to_string()))?
-}
-
-fn epoch_row(batch: &RecordBatch, index: usize) -> Result<EpochRecord, LakeError> {
-    let long = |name: &str| {
-        batch.column_by_name(name).map_or(0, |values| {
-            values
-                .as_primitive::<Int64Type>()
-                .value(index)
-                .unsigned_abs()
-        })
-    };
-    let text = |name: &str| {
-        batch
-            .column_by_name(name)
-            .map_or("", |values| values.as_string::<i32>().value(index))
-    };
-    let corrupt = |error: serde_json::Error| {
-        LakeError::corrupt(EPOCHS, format!("a row can't be read: {error}"))
-    };
-    let committed = batch
-        .column_by_name(epoch_column::COMMITTED_AT)
-        .map_or(0, |values| {
-            values
-                .as_primitive::<arrow::datatypes::TimestampMicrosecondType>()
-                .value(index)
-        });
-    Ok(EpochRecord {
-        epoch: long(epoch_column::EPOCH),
-        generation: text(epoch_column::GENERATION).to_owned(),
-        ranges: serde_json::from_str(text(epoch_column::RANGES)).map_err(corrupt)?,
-        versions: serde_json::from_str::<BTreeMap<_, _>>(text(epoch_column::VERSIONS))
-            .map_err(corrupt)?,
-        rows: serde_json::from_str::<BTreeMap<_, _>>(text(epoch_column::ROWS)).map_err(corrupt)?,
-        records: long(epoch_column::RECORDS),
-        committed_micros: committed,
-    })
-}
-
-/// What is wrong with the sequence of epochs.
-fn broken(epochs: &[EpochRecord], last: &EpochRecord) -> Vec<String> {
-    let mut problems = Vec::new();
-    let mut next: Vec<u64> = Vec::new();
-    for (expected, epoch) in (1_u64..).zip(epochs) {
-        if epoch.epoch != expected {
-            problems.push(format!(
-                "epoch {} stands where epoch {expected} was expected",
-                epoch.epoch
-            ));
-            break;
-        }
-        next.resize(next.len().max(epoch.ranges.len()), 0);
-        for (next, range) in next.iter_mut().zip(&epoch.ranges) {
-            if range.from != *next || range.to < range.from {
-                problems.push(format!(
-                    "epoch {} covers {}..{} of partition {} after epochs up to {next}",
-                    epoch.epoch, range.from, range.to, range.partition
-                ));
-            }
-            *next = range.to;
-        }
-        if problems.len() >= NAMED {
-            return problems;
-        }
-    }
-    if epochs.last().map(|epoch| epoch.epoch) != Some(last.epoch) {
-        problems.push(format!("epoch {} has no row in {EPOCHS}", last.epoch));
-    }
-    problems
 }

@@ -7,14 +7,8 @@
 //! another; and so that what a table holds beyond an epoch stands in entries beyond the version that the epoch names.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use arrow::array::{
-    ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, StringArray,
-    TimestampMicrosecondArray,
-};
-use arrow::compute::filter_record_batch;
-use arrow::datatypes::{Int32Type, Int64Type};
+use arrow::array::RecordBatch;
 use futures::future::{join_all, try_join_all};
 use gamepipe_domain::definition::system::EPOCHS;
 use gamepipe_service::failpoint;
@@ -23,9 +17,13 @@ use crate::entry::{Add, Entry, Operation, Txn};
 use crate::epoch::{EpochRecord, OffsetRange};
 use crate::error::LakeError;
 use crate::lake::Lake;
-use crate::schema::{column, epochs_schema};
+use crate::schema::column;
 use crate::table_log::{Fence, app_prefix};
 use crate::writer::{EncodedFile, encode_files};
+
+mod rows;
+
+use rows::{record_batch, unlanded};
 
 /// What this process knows about the lake's progress; behind the lake's lock, so that epochs are committed one by one.
 #[derive(Debug, Default)]
@@ -104,7 +102,9 @@ impl Lake {
     /// error of [`Self::commit_epoch`].
     pub async fn resume(&self, generation: &str, partitions: u32) -> Result<Resume, LakeError> {
         let mut landing = self.landing.lock().await;
-        let last = self.newest_epoch().await?;
+        let newest = self.newest_epoch_entry().await?;
+        let epochs_version = newest.as_ref().map_or(0, |(version, _)| *version);
+        let last = newest.map(|(_, last)| last);
         let mut next = vec![0_u64; partitions as usize];
         if let Some(last) = &last {
             if last.generation != generation {
@@ -126,10 +126,12 @@ impl Lake {
         let landed: BTreeMap<u32, u64> = (0..).zip(next.iter().copied()).collect();
         let prefix = app_prefix(self.game(), generation);
         try_join_all(self.logs().map(|log| {
-            let since = last
-                .as_ref()
-                .and_then(|last| last.versions.get(log.name()).copied())
-                .unwrap_or(0);
+            let named = last.as_ref().and_then(|last| last.versions.get(log.name()));
+            // An epoch does not name the version of its own table. Entries before it need not be there any more.
+            let since = match log.name() {
+                EPOCHS => epochs_version,
+                _ => named.copied().unwrap_or(0),
+            };
             log.resume(&prefix, landed.clone(), since)
         }))
         .await?;
@@ -157,6 +159,12 @@ impl Lake {
 
     /// The newest epoch; `None` when nothing has landed yet.
     pub async fn newest_epoch(&self) -> Result<Option<EpochRecord>, LakeError> {
+        let newest = self.newest_epoch_entry().await?;
+        Ok(newest.map(|(_, epoch)| epoch))
+    }
+
+    /// The newest epoch with the version of `_epochs` that committed it.
+    async fn newest_epoch_entry(&self) -> Result<Option<(u64, EpochRecord)>, LakeError> {
         let log = self.log(EPOCHS)?;
         let Some(newest) = log.newest().await? else {
             return Ok(None);
@@ -164,8 +172,11 @@ impl Lake {
         for version in (0..=newest).rev() {
             // Only making the table and adding columns leave entries without an epoch.
             match log.entry(version).await? {
-                Some(entry) if entry.epoch.is_some() => return Ok(entry.epoch),
-                Some(_) => {}
+                Some(entry) => {
+                    if let Some(epoch) = entry.epoch {
+                        return Ok(Some((version, epoch)));
+                    }
+                }
                 None => break,
             }
         }
@@ -371,77 +382,8 @@ fn txn(prefix: &str, partition: u32, to: u64, now_micros: i64) -> Txn {
     }
 }
 
-/// The batches without rows that have landed, and the first offset of each partition among the rest.
-fn unlanded(
-    batches: &[RecordBatch],
-    landed: &BTreeMap<u32, u64>,
-) -> Result<(Vec<RecordBatch>, BTreeMap<u32, u64>), arrow::error::ArrowError> {
-    let mut first = BTreeMap::new();
-    let mut kept = Vec::with_capacity(batches.len());
-    for batch in batches {
-        let schema = batch.schema_ref();
-        let partitions = batch
-            .column(schema.index_of(column::PARTITION)?)
-            .as_primitive::<Int32Type>();
-        let offsets = batch
-            .column(schema.index_of(column::OFFSET)?)
-            .as_primitive::<Int64Type>();
-        let mut keep = Vec::with_capacity(if landed.is_empty() {
-            0
-        } else {
-            batch.num_rows()
-        });
-        // Rows come in runs of one partition, in order of offset: the map is asked once a run.
-        let mut run: Option<(i32, u64)> = None;
-        for (partition, offset) in partitions.values().iter().zip(offsets.values()) {
-            let offset = offset.unsigned_abs();
-            let from = match run {
-                Some((of, from)) if of == *partition => from,
-                _ => landed.get(&partition.unsigned_abs()).copied().unwrap_or(0),
-            };
-            if offset >= from && run.is_none_or(|(of, _)| of != *partition) {
-                let lowest = first.entry(partition.unsigned_abs()).or_insert(offset);
-                *lowest = (*lowest).min(offset);
-                run = Some((*partition, from));
-            }
-            if !landed.is_empty() {
-                keep.push(offset >= from);
-            }
-        }
-        if keep.contains(&false) {
-            kept.push(filter_record_batch(batch, &BooleanArray::from(keep))?);
-        } else {
-            kept.push(batch.clone());
-        }
-    }
-    kept.retain(|batch| batch.num_rows() > 0);
-    Ok((kept, first))
-}
-
-fn record_batch(
-    record: &EpochRecord,
-) -> Result<RecordBatch, Box<dyn std::error::Error + Send + Sync>> {
-    let long = |value: u64| {
-        Arc::new(Int64Array::from(vec![
-            i64::try_from(value).unwrap_or(i64::MAX),
-        ])) as ArrayRef
-    };
-    let text = |value: String| Arc::new(StringArray::from(vec![value])) as ArrayRef;
-    Ok(RecordBatch::try_new(
-        epochs_schema(),
-        vec![
-            long(record.epoch),
-            text(record.generation.clone()),
-            Arc::new(TimestampMicrosecondArray::from(vec![
-                record.committed_micros,
-            ])),
-            long(record.records),
-            text(serde_json::to_string(&record.ranges)?),
-            text(serde_json::to_string(&record.versions)?),
-            text(serde_json::to_string(&record.rows)?),
-        ],
-    )?)
-}
+#[cfg(test)]
+mod faults;
 
 #[cfg(test)]
 mod tests;

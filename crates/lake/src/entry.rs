@@ -175,6 +175,9 @@ pub(crate) struct Committed {
 /// Reads an entry. Actions that don't matter here are passed over.
 pub(crate) fn decode_entry(text: &[u8]) -> Result<Committed, serde_json::Error> {
     let mut found = Committed::default();
+    if text.iter().all(u8::is_ascii_whitespace) {
+        return Err(serde::de::Error::custom("it is empty"));
+    }
     for line in text
         .split(|byte| *byte == b'\n')
         .filter(|line| !line.is_empty())

@@ -34,12 +34,36 @@ pub enum LakeError {
         detail: String,
     },
     /// A table's log can't be read as Delta.
-    #[error("table {table}: {source}")]
+    #[error("table {table}: {detail}")]
     Delta {
         /// The table.
         table: String,
         /// Why.
-        source: Box<deltalake::DeltaTableError>,
+        detail: String,
+    },
+    /// An entry of a table's log was there and is there no more.
+    #[error(
+        "table {table}: entry {version} of its log is gone, though it was landed; was the lake moved, emptied or replaced? Bring its files back; until then nothing is landed, and what is on the event log stays there"
+    )]
+    Vanished {
+        /// The table.
+        table: String,
+        /// The version of the entry.
+        version: u64,
+    },
+    /// An epoch names a table, or a version of it, that does not exist.
+    #[error(
+        "table {table}: epoch {epoch} names its version {version}, but its log {found}; bring the table's directory back from a copy, or move the whole lake directory away to land anew what the event log still has"
+    )]
+    Lost {
+        /// The table.
+        table: String,
+        /// The epoch.
+        epoch: u64,
+        /// The version that it names.
+        version: u64,
+        /// What is there instead.
+        found: String,
     },
     /// Rows can't be put into Parquet, or read back.
     #[error("table {table}: {detail}")]
@@ -131,10 +155,10 @@ pub enum LakeError {
 }
 
 impl LakeError {
-    pub(crate) fn delta(table: &str, source: deltalake::DeltaTableError) -> Self {
+    pub(crate) fn delta(table: &str, source: &deltalake::DeltaTableError) -> Self {
         Self::Delta {
             table: table.to_owned(),
-            source: Box::new(source),
+            detail: without_backtrace(source),
         }
     }
 
@@ -150,5 +174,37 @@ impl LakeError {
             table: table.to_owned(),
             detail: detail.into(),
         }
+    }
+}
+
+/// An error's text up to the backtrace that Delta's libraries may append to it: no reader of a message has use for one.
+pub(crate) fn without_backtrace(error: &dyn std::fmt::Display) -> String {
+    let is_frame = |line: &str| {
+        let digits = line
+            .trim_start()
+            .trim_start_matches(|letter: char| letter.is_ascii_digit());
+        let is_numbered = digits.starts_with(": ") && !line.trim_start().starts_with(':');
+        (is_numbered && line.starts_with(' '))
+            || line.starts_with("disabled backtrace")
+            || line.starts_with("stack backtrace")
+    };
+    let text = error.to_string();
+    let lines: Vec<&str> = text.lines().take_while(|line| !is_frame(line)).collect();
+    lines.join("\n").trim_end().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_backtrace;
+
+    #[test]
+    fn backtraces_of_libraries_are_cut_off_and_messages_stay() {
+        let text = "Kernel error: Json error: unexpected 'x'\n   0: <unknown>\n             at ./nptl.c:442:8\n  10: clone3\n";
+        assert_eq!(
+            without_backtrace(&text),
+            "Kernel error: Json error: unexpected 'x'"
+        );
+        assert_eq!(without_backtrace(&"a\n1: b\nc"), "a\n1: b\nc");
+        assert_eq!(without_backtrace(&"a\ndisabled backtrace"), "a");
     }
 }

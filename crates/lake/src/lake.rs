@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use deltalake::kernel::Snapshot;
-use deltalake::{DeltaTable, DeltaTableBuilder};
+use deltalake::{DeltaTable, DeltaTableBuilder, DeltaTableError};
 use futures::future::try_join_all;
 use gamepipe_config::lake::LakeConfig;
 use gamepipe_domain::definition::Game;
@@ -106,6 +106,16 @@ impl Lake {
         })
     }
 
+    /// The same lake on a store that fails and lies. Nothing of it is known yet.
+    #[cfg(test)]
+    pub(crate) fn on_faulty_store(mut self, faults: Arc<crate::storage::faults::Faults>) -> Self {
+        self.storage = self.storage.with_faults(faults);
+        for (name, log) in &mut self.logs {
+            *log = TableLog::new(name, &self.game, self.storage.clone());
+        }
+        self
+    }
+
     /// The directory, absolute.
     pub fn root(&self) -> &Path {
         &self.root
@@ -131,8 +141,10 @@ impl Lake {
     }
 
     /// Makes every table that is absent and adds every column that is missing, all tables at once. An existing column of
-    /// another type is an error; a column that the definition has no more stays, and is null from then on.
+    /// another type is an error; a column that the definition has no more stays, and is null from then on. So is a table
+    /// that has landed rows and is not there any more: an empty one in its place would hide the loss.
     pub async fn prepare(&self) -> Result<(), LakeError> {
+        self.check_nothing_is_lost().await?;
         let mut work: Vec<_> = Vec::with_capacity(self.tables.len() + 1);
         for table in &self.tables {
             work.push((
@@ -147,6 +159,35 @@ impl Lake {
                 .map(|(name, schema, partition)| self.prepare_table(name, schema, partition)),
         )
         .await?;
+        Ok(())
+    }
+
+    /// The tables must have the versions that the newest epoch names.
+    pub(crate) async fn check_nothing_is_lost(&self) -> Result<(), LakeError> {
+        let Some(last) = self.newest_epoch().await? else {
+            return Ok(());
+        };
+        for (table, version) in last.versions {
+            // A table that the definition has no more is nobody's concern.
+            let Some(log) = self.logs.get(&table) else {
+                continue;
+            };
+            let found = match log.newest().await? {
+                Some(newest) if newest >= version => {
+                    // Other readers take an empty entry for one without files: its rows would be gone in silence.
+                    log.entry(version).await?;
+                    continue;
+                }
+                Some(newest) => format!("ends at {newest}"),
+                None => "is not there".to_owned(),
+            };
+            return Err(LakeError::Lost {
+                table,
+                epoch: last.epoch,
+                version,
+                found,
+            });
+        }
         Ok(())
     }
 
@@ -171,9 +212,21 @@ impl Lake {
     /// A table as Delta readers see it, at its newest version.
     pub(crate) async fn delta_table(&self, name: &str) -> Result<DeltaTable, LakeError> {
         let url = self.table_url(name)?;
-        deltalake::open_table(url)
-            .await
-            .map_err(|error| LakeError::delta(name, error))
+        match deltalake::open_table(url).await {
+            Ok(table) => Ok(table),
+            Err(error) => Err(self.unreadable(name, &error).await),
+        }
+    }
+
+    /// Why a table can't be read as Delta: the entry of its log that is at fault, when one is.
+    pub(crate) async fn unreadable(&self, name: &str, error: &DeltaTableError) -> LakeError {
+        let Ok(log) = self.log(name) else {
+            return LakeError::delta(name, error);
+        };
+        match log.broken_entry().await {
+            Ok(Some(broken)) | Err(broken) => broken,
+            Ok(None) => LakeError::delta(name, error),
+        }
     }
 
     async fn prepare_table(
@@ -237,12 +290,14 @@ impl Lake {
 
     /// The newest `metaData` action of a table.
     async fn metadata(&self, name: &str) -> Result<Value, LakeError> {
-        let delta = |error| LakeError::delta(name, error);
+        let delta = |error: DeltaTableError| LakeError::delta(name, &error);
         let table =
             DeltaTableBuilder::from_url(self.table_url(name)?).and_then(DeltaTableBuilder::build);
-        let snapshot = Snapshot::try_new(table.map_err(delta)?.log_store().as_ref(), None)
-            .await
-            .map_err(delta)?;
+        let opened = Snapshot::try_new(table.map_err(delta)?.log_store().as_ref(), None).await;
+        let snapshot = match opened {
+            Ok(snapshot) => snapshot,
+            Err(error) => return Err(self.unreadable(name, &error).await),
+        };
         serde_json::to_value(snapshot.metadata())
             .map_err(|error| LakeError::corrupt(name, error.to_string()))
     }

@@ -172,7 +172,7 @@ impl Lake {
             return Ok(false);
         }
         let table = self.delta_table(name).await?;
-        let delta = |error| LakeError::delta(name, error);
+        let delta = |error| LakeError::delta(name, &error);
         checkpoints::create_checkpoint(&table, None)
             .await
             .map_err(delta)?;
@@ -201,7 +201,7 @@ impl Lake {
             .with_enforce_retention_duration(false)
             .with_dry_run(true)
             .await
-            .map_err(|error| LakeError::delta(log.name(), error))?;
+            .map_err(|error| LakeError::delta(log.name(), &error))?;
         let mut removed = 0;
         for file in plan.1.files_deleted {
             self.storage.remove(&log.path(&file)).await?;

@@ -180,8 +180,17 @@ impl Cut {
         let Some(log) = self.log(view, name) else {
             return Ok(None);
         };
-        if let Some(snapshot) = log.at(self.version(name)).await? {
+        let version = self.version(name);
+        if let Some(snapshot) = log.at(version).await? {
             return Ok(Some(snapshot));
+        }
+        if version > 0 {
+            return Err(ReadError::Table {
+                table: name.to_owned(),
+                reason: format!(
+                    "its log is gone, though version {version} of it was landed; was the lake moved or emptied?"
+                ),
+            });
         }
         Ok(Some(Arc::new(TableSnapshot {
             version: None,

@@ -17,6 +17,8 @@ pub(crate) struct Storage {
     // Distinguishes temporary files of one process; `salt` does so between processes.
     salt: u64,
     next_temporary: Arc<AtomicU64>,
+    #[cfg(test)]
+    faults: Option<Arc<faults::Faults>>,
 }
 
 /// What became of a file that had to be new.
@@ -44,6 +46,17 @@ impl Storage {
             root: root.into(),
             salt,
             next_temporary: Arc::new(AtomicU64::new(0)),
+            #[cfg(test)]
+            faults: None,
+        }
+    }
+
+    /// The same tree on a store that fails and lies.
+    #[cfg(test)]
+    pub(crate) fn with_faults(&self, faults: Arc<faults::Faults>) -> Self {
+        Self {
+            faults: Some(faults),
+            ..self.clone()
         }
     }
 
@@ -52,11 +65,36 @@ impl Storage {
         self.root.join(path)
     }
 
-    /// Writes a file whose name nobody else uses; on disk when it returns.
+    /// Makes a directory and what lies above it in the tree. The tree's root itself is never made again: one that has
+    /// gone was moved or removed, and a new one would hide that.
+    pub(crate) async fn make_folder(&self, path: &str) -> Result<(), LakeError> {
+        let (full, root) = (self.full(path), Arc::clone(&self.root));
+        blocking("make", path, move || {
+            check_folder(&root)?;
+            make_folder(&full)
+        })
+        .await
+    }
+
+    /// Writes a file whose name nobody else uses, in a folder of a table, which is made if need be; on disk when it returns.
+    /// The table's own folder must be there.
     pub(crate) async fn put(&self, path: &str, bytes: Vec<u8>) -> Result<(), LakeError> {
+        #[cfg(test)]
+        if let Some(faults) = &self.faults {
+            return faults.put(self, path, bytes).await;
+        }
+        self.put_file(path, bytes).await
+    }
+
+    async fn put_file(&self, path: &str, bytes: Vec<u8>) -> Result<(), LakeError> {
         let full = self.full(path);
+        let table = self.full(path.split('/').next().unwrap_or_default());
         blocking("write", path, move || {
-            let folder = make_parent(&full)?;
+            let folder = parent(&full)?;
+            if !folder.is_dir() {
+                check_folder(&table)?;
+                make_folder(&folder)?;
+            }
             let mut file = File::create(&full)?;
             file.write_all(&bytes)?;
             file.sync_all()?;
@@ -65,13 +103,23 @@ impl Storage {
         .await
     }
 
-    /// Writes a file unless one of that name exists; on disk and complete when it returns. On an error the outcome is open.
+    /// Writes a file, in a folder that must be there, unless one of that name exists; on disk and complete when it returns.
+    /// On an error the outcome is open.
     pub(crate) async fn put_new(&self, path: &str, bytes: Vec<u8>) -> Result<Put, LakeError> {
+        #[cfg(test)]
+        if let Some(faults) = &self.faults {
+            return faults.put_new(self, path, bytes).await;
+        }
+        self.put_new_file(path, bytes).await
+    }
+
+    async fn put_new_file(&self, path: &str, bytes: Vec<u8>) -> Result<Put, LakeError> {
         let full = self.full(path);
         let number = self.next_temporary.fetch_add(1, Ordering::Relaxed);
         let temporary = format!(".{:016x}-{number}.tmp", self.salt);
         blocking("write", path, move || {
-            let folder = make_parent(&full)?;
+            let folder = parent(&full)?;
+            check_folder(&folder)?;
             let temporary = folder.join(temporary);
             // The name appears only when the content is on disk: a power cut leaves a whole file or none.
             let mut file = OpenOptions::new()
@@ -92,8 +140,18 @@ impl Storage {
         .await
     }
 
+    /// True when there is a file of that name.
+    pub(crate) async fn exists(&self, path: &str) -> Result<bool, LakeError> {
+        let full = self.full(path);
+        blocking("look for", path, move || full.try_exists()).await
+    }
+
     /// A file's bytes; `None` when there is no such file.
     pub(crate) async fn get(&self, path: &str) -> Result<Option<Vec<u8>>, LakeError> {
+        #[cfg(test)]
+        if let Some(faults) = &self.faults {
+            faults.read(self, path).await?;
+        }
         let full = self.full(path);
         blocking("read", path, move || match fs::read(&full) {
             Ok(bytes) => Ok(Some(bytes)),
@@ -105,6 +163,10 @@ impl Storage {
 
     /// The files directly in a directory, in no order; empty when there is no such directory.
     pub(crate) async fn list(&self, path: &str) -> Result<Vec<Listed>, LakeError> {
+        #[cfg(test)]
+        if let Some(faults) = &self.faults {
+            faults.read(self, path).await?;
+        }
         let full = self.full(path);
         blocking("list", path, move || {
             let entries = match fs::read_dir(&full) {
@@ -146,23 +208,36 @@ impl Storage {
     }
 }
 
-fn make_parent(full: &Path) -> io::Result<PathBuf> {
+fn parent(full: &Path) -> io::Result<PathBuf> {
     let folder = full
         .parent()
         .ok_or_else(|| io::Error::from(ErrorKind::InvalidInput))?;
-    if !folder.is_dir() {
-        fs::create_dir_all(folder)?;
-        // The new directory's own name must survive a power cut too.
-        for ancestor in folder
-            .ancestors()
-            .skip(1)
-            .take(2)
-            .filter(|ancestor| !ancestor.as_os_str().is_empty())
-        {
-            sync_folder(ancestor)?;
-        }
-    }
     Ok(folder.to_owned())
+}
+
+fn check_folder(folder: &Path) -> io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let text = format!(
+        "the directory {} is gone; was it moved or removed while in use?",
+        folder.display()
+    );
+    Err(io::Error::new(ErrorKind::NotFound, text))
+}
+
+fn make_folder(folder: &Path) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
+    // The new directory's own name must survive a power cut too.
+    for ancestor in folder
+        .ancestors()
+        .skip(1)
+        .take(2)
+        .filter(|ancestor| !ancestor.as_os_str().is_empty())
+    {
+        sync_folder(ancestor)?;
+    }
+    Ok(())
 }
 
 fn sync_folder(folder: &Path) -> io::Result<()> {
@@ -185,12 +260,17 @@ async fn blocking<T: Send + 'static>(
 }
 
 #[cfg(test)]
+pub(crate) mod faults;
+
+#[cfg(test)]
 mod tests {
     use super::{Put, Storage};
 
     #[tokio::test]
     async fn of_many_writers_of_a_new_file_exactly_one_succeeds() {
         let folder = tempfile::tempdir().unwrap();
+        let storage = Storage::new(folder.path(), 9);
+        storage.make_folder("t/_delta_log").await.unwrap();
         let mut racers = tokio::task::JoinSet::new();
         for racer in 0..8_u64 {
             let storage = Storage::new(folder.path(), racer);
@@ -209,7 +289,6 @@ mod tests {
                 .count(),
             1
         );
-        let storage = Storage::new(folder.path(), 9);
         let bytes = storage.get("t/_delta_log/1.json").await.unwrap().unwrap();
         assert!(bytes.len() == 100 && bytes.iter().all(|byte| *byte == bytes[0]));
         assert_eq!(
@@ -217,6 +296,31 @@ mod tests {
             1,
             "temporary files are gone"
         );
+    }
+
+    #[tokio::test]
+    async fn directories_that_vanished_are_not_made_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let storage = Storage::new(&folder.path().join("lake"), 0);
+        let failures = [
+            storage.make_folder("t/_delta_log").await.unwrap_err(),
+            storage.put("t/day=1/a.parquet", vec![1]).await.unwrap_err(),
+            storage
+                .put_new("t/_delta_log/1.json", vec![1])
+                .await
+                .unwrap_err(),
+        ];
+        for failure in failures {
+            let text = failure.to_string();
+            assert!(text.contains("is gone") && text.contains("lake"), "{text}");
+        }
+        assert!(!folder.path().join("lake").exists());
+        std::fs::create_dir_all(folder.path().join("lake/t")).unwrap();
+        storage.put("t/day=1/a.parquet", vec![1]).await.unwrap();
+        storage
+            .put_new("t/_delta_log/1.json", vec![1])
+            .await
+            .unwrap_err();
     }
 
     #[tokio::test]

@@ -19,7 +19,7 @@ const MAX_ATTEMPTS: u32 = 64;
 /// How often a failing store is asked again before a commit gives up, and how long it waits before the first retry; the
 /// waits double, so that an outage of about 6 s is ridden out.
 const STORE_RETRIES: u32 = 6;
-const FIRST_RETRY: Duration = Duration::from_millis(100);
+const FIRST_RETRY: Duration = Duration::from_millis(if cfg!(test) { 1 } else { 100 });
 
 /// The prefix of a log's app ids; the partition follows. Persisted in every table: keep stable.
 pub(crate) fn app_prefix(game: &str, generation: &str) -> String {
@@ -107,8 +107,39 @@ impl TableLog {
             return Ok(None);
         };
         decode_entry(&text).map(Some).map_err(|error| {
-            LakeError::corrupt(&self.name, format!("entry {version} of its log: {error}"))
+            let path = self.storage.full(&path);
+            LakeError::corrupt(
+                &self.name,
+                format!(
+                    "entry {version} of its log can't be read ({error}); bring {} back from a copy",
+                    path.display()
+                ),
+            )
         })
+    }
+
+    /// The first entry that can't be read or is missing between others; `None` when all entries are sound.
+    pub(crate) async fn broken_entry(&self) -> Result<Option<LakeError>, LakeError> {
+        let listed = self.storage.list(&self.path("_delta_log")).await?;
+        let mut versions: Vec<u64> = listed
+            .iter()
+            .filter_map(|file| entry_version(&file.name))
+            .collect();
+        versions.sort_unstable();
+        let mut next = None;
+        for version in versions {
+            if let Some(missing) = next.filter(|next| *next < version) {
+                return Ok(Some(LakeError::Vanished {
+                    table: self.name.clone(),
+                    version: missing,
+                }));
+            }
+            if let Err(broken) = self.entry(version).await {
+                return Ok(Some(broken));
+            }
+            next = Some(version + 1);
+        }
+        Ok(None)
     }
 
     /// Sets the newest version and what has landed: `landed` by the last epoch, and what entries after `since` say.
@@ -119,14 +150,17 @@ impl TableLog {
         since: u64,
     ) -> Result<(), LakeError> {
         let mut head = self.head.lock().await;
-        let newest = match head.version {
-            Some(version) => version.max(self.newest().await?.unwrap_or(version)),
-            None => self.newest().await?.ok_or_else(|| {
-                LakeError::corrupt(
-                    &self.name,
-                    "its directory has no log; was it removed while running?",
-                )
-            })?,
+        // Versions that were there can't be fewer now, unless somebody took files away: what came next would be landed on
+        // top of nothing.
+        let known = head.version.unwrap_or(0).max(since);
+        let newest = match self.newest().await? {
+            Some(newest) if newest >= known => newest,
+            _ => {
+                return Err(LakeError::Vanished {
+                    table: self.name.clone(),
+                    version: known,
+                });
+            }
         };
         head.landed = landed;
         head.prefix = Some(prefix.to_owned());
@@ -158,6 +192,7 @@ impl TableLog {
         fence: Fence<'_>,
     ) -> Result<u64, LakeError> {
         self.check_rows(head, &fence)?;
+        self.check_base(head).await?;
         let bytes = entry.encode();
         let mut wait = FIRST_RETRY;
         let mut store_failures = 0;
@@ -198,6 +233,26 @@ impl TableLog {
         Err(LakeError::Contended {
             table: self.name.clone(),
             attempts: MAX_ATTEMPTS,
+        })
+    }
+
+    /// The entry that a commit is made on must still be there, itself or as a checkpoint.
+    async fn check_base(&self, head: &Head) -> Result<(), LakeError> {
+        let Some(version) = head.version else {
+            return self.storage.make_folder(&self.path("_delta_log")).await;
+        };
+        let checkpoint = format!("_delta_log/{version:020}.checkpoint.parquet");
+        if self
+            .storage
+            .exists(&self.path(&entry_path(version)))
+            .await?
+            || self.storage.exists(&self.path(&checkpoint)).await?
+        {
+            return Ok(());
+        }
+        Err(LakeError::Vanished {
+            table: self.name.clone(),
+            version,
         })
     }
 

@@ -4,6 +4,9 @@ use std::io::IsTerminal;
 
 use tracing_subscriber::EnvFilter;
 
+/// Libraries that log errors which they also return, with a backtrace in the text: whoever handles the error logs it once.
+const SILENCED: &str = "buoyant_kernel=off,delta_kernel=off";
+
 /// The form of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LogFormat {
@@ -17,7 +20,8 @@ pub enum LogFormat {
 /// Starts logging to standard error. `filter` is in the syntax of `RUST_LOG`, such as `info` or `gamepipe_api=debug`.
 /// Does nothing when logging has been started already.
 pub fn start_logging(filter: &str, format: LogFormat) {
-    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = EnvFilter::try_new(format!("{SILENCED},{filter}"))
+        .unwrap_or_else(|_| EnvFilter::new(format!("{SILENCED},info")));
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

@@ -3,14 +3,22 @@
 
 use gamepipe_domain::definition::game::ColumnKind;
 
-use crate::json::scan::{Fault, Kind, MAX_DEPTH, Member, Scanner, Span, Value, find_duplicate};
+use crate::json::scan::{Fault, Kind, Member, Scanner, Span, Value, find_duplicate};
 use crate::json::text::unescape;
-use crate::json::time::parse_micros;
-use crate::messages::{BadRecord, bad_code};
-use crate::stages::route::{CellPlan, EVENT_ID, EVENT_TIME, EVENT_TYPE, Plan, Routes, RowsPlan};
+use crate::messages::BadRecord;
+use crate::stages::route::{CellPlan, EVENT_ID, EVENT_TIME, EVENT_TYPE, Plan, Routes};
+
+mod convert;
+
+mod items;
+
+mod refusal;
 
 pub(crate) mod shape;
 
+use convert::convert;
+use items::ItemReader;
+use refusal::{mismatch, missing, of_fault, pointer};
 use shape::{Shape, Shapes};
 
 /// The longest record that is read: what Kafka takes by default, and sixteen times the largest event that the API does.
@@ -18,9 +26,6 @@ pub const MAX_RECORD_BYTES: usize = 1 << 20;
 /// The most rows that one event makes in a table. A list of a game is a hand, a basket or a board; this is one that
 /// wants to be a table of its own.
 pub const MAX_ROWS_PER_EVENT: usize = 10_000;
-/// How much of a culprit's text a detail quotes, in characters.
-const QUOTED_CHARACTERS: usize = 80;
-
 /// A value, ready for a column.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Cell {
@@ -239,240 +244,6 @@ pub(crate) fn envelope_cell(plan: &Plan, name: usize) -> Option<usize> {
     plan.cells
         .iter()
         .position(|cell| *cell == CellPlan { name, kind })
-}
-
-struct ItemReader<'a> {
-    rows: &'a RowsPlan,
-    at: &'a str,
-    text: &'a str,
-    members: &'a mut Vec<Member>,
-}
-
-impl ItemReader<'_> {
-    fn read(
-        &mut self,
-        scanner: &mut Scanner,
-        list: Span,
-        items: &mut Items,
-    ) -> Result<(), BadRecord> {
-        let mut outcome = Ok(());
-        let text = self.text;
-        let scanned = scanner.items(text, list, |scanner, item| {
-            if outcome.is_ok() {
-                outcome = self.item(scanner, item, items);
-            }
-        });
-        scanned.map_err(|fault| of_fault(fault, text))?;
-        outcome
-    }
-
-    fn item(
-        &mut self,
-        scanner: &mut Scanner,
-        item: Value,
-        items: &mut Items,
-    ) -> Result<(), BadRecord> {
-        let number = items.rows;
-        if number >= MAX_ROWS_PER_EVENT {
-            return Err(BadRecord {
-                code: bad_code::TOO_MANY_ROWS,
-                detail: format!("an event makes at most {MAX_ROWS_PER_EVENT} rows of a table"),
-                pointer: self.at.to_owned(),
-            });
-        }
-        if item.kind != Kind::Object {
-            return Err(mismatch(
-                format!("{}/{number}", self.at),
-                "an object",
-                item,
-                self.text,
-            ));
-        }
-        scanner
-            .members_of(self.text, item.span, self.members)
-            .map_err(|fault| of_fault(fault, self.text))?;
-        let first = items.cells.len();
-        items
-            .cells
-            .resize(first + self.rows.cells.len(), Cell::Null);
-        let mut extra = String::new();
-        for member in self.members.iter() {
-            let name = plain_key(member, self.text);
-            let Some(known) = self.rows.names.iter().position(|wanted| *wanted == name) else {
-                if !extra.is_empty() {
-                    extra.push(',');
-                }
-                extra.push_str(member.json(self.text));
-                continue;
-            };
-            let wanted = self
-                .rows
-                .cells
-                .iter()
-                .enumerate()
-                .filter(|(_, cell)| cell.name == known);
-            for (place, cell) in wanted {
-                let value = convert(cell.kind, member.value, self.text).map_err(|problem| {
-                    problem.at(
-                        format!("{}/{number}{}", self.at, pointer(member, self.text)),
-                        member.value,
-                        self.text,
-                    )
-                })?;
-                if let Some(target) = items.cells.get_mut(first + place) {
-                    *target = value;
-                }
-            }
-        }
-        items.rows += 1;
-        items.extras.push(extra);
-        Ok(())
-    }
-}
-
-/// Why a value does not fit a column.
-struct Problem {
-    code: &'static str,
-    expected: &'static str,
-}
-
-impl Problem {
-    fn at(self, pointer: String, value: Value, text: &str) -> BadRecord {
-        BadRecord {
-            code: self.code,
-            ..mismatch(pointer, self.expected, value, text)
-        }
-    }
-}
-
-/// Reads a value as a column's type. Nothing is bent: no text for a number, no fraction cut off, no moment from a number.
-fn convert(kind: ColumnKind, value: Value, text: &str) -> Result<Cell, Problem> {
-    let wrong = |expected| {
-        Err(Problem {
-            code: bad_code::WRONG_TYPE,
-            expected,
-        })
-    };
-    let range = |expected| Problem {
-        code: bad_code::OUT_OF_RANGE,
-        expected,
-    };
-    match (kind, value.kind) {
-        (_, Kind::Null) => Ok(Cell::Null),
-        (ColumnKind::String, Kind::Text { escaped: false }) => Ok(Cell::Text(value.span)),
-        (ColumnKind::String, Kind::Text { escaped: true }) => Ok(Cell::Escaped(value.span)),
-        (ColumnKind::Integer, Kind::Integer) => {
-            let number = value
-                .span
-                .of(text)
-                .parse()
-                .map_err(|_| range("an integer of 64 bits"))?;
-            Ok(Cell::Integer(number))
-        }
-        (ColumnKind::Number, Kind::Integer | Kind::Decimal) => {
-            let number = value
-                .span
-                .of(text)
-                .parse::<f64>()
-                .ok()
-                .filter(|number| number.is_finite());
-            number
-                .map(Cell::Number)
-                .ok_or_else(|| range("a number that fits 64 bits"))
-        }
-        (ColumnKind::Boolean, Kind::Boolean(truth)) => Ok(Cell::Boolean(truth)),
-        (ColumnKind::Timestamp, Kind::Text { .. }) => match parse_micros(value.span.of(text)) {
-            Some(micros) => Ok(Cell::Micros(micros)),
-            None => wrong("an RFC 3339 time"),
-        },
-        (ColumnKind::Json, Kind::Array | Kind::Object) => Ok(Cell::Text(value.span)),
-        (ColumnKind::String, _) => wrong("a string"),
-        (ColumnKind::Integer, _) => wrong("an integer"),
-        (ColumnKind::Number, _) => wrong("a number"),
-        (ColumnKind::Boolean, _) => wrong("a boolean"),
-        (ColumnKind::Timestamp, _) => wrong("an RFC 3339 time"),
-        (ColumnKind::Json, _) => wrong("a list or an object"),
-    }
-}
-
-fn of_fault(fault: Fault, text: &str) -> BadRecord {
-    let (code, detail) = match fault {
-        Fault::Grammar { at, expected } => (
-            bad_code::INVALID_JSON,
-            format!(
-                "expected {expected} at byte {at}, got {}",
-                quote(text.get(at..).unwrap_or_default())
-            ),
-        ),
-        Fault::NotAnObject { found } => (
-            bad_code::NOT_AN_OBJECT,
-            format!("expected an object, got {found}"),
-        ),
-        Fault::TooDeep { at } => (
-            bad_code::TOO_DEEP,
-            format!("nested more than {MAX_DEPTH} levels deep at byte {at}"),
-        ),
-        Fault::DuplicateKey { key } => (
-            bad_code::DUPLICATE_KEY,
-            format!("key {} occurs twice in an object", quote(key.of(text))),
-        ),
-    };
-    BadRecord {
-        code,
-        detail,
-        pointer: String::new(),
-    }
-}
-
-fn missing(field: &str) -> BadRecord {
-    BadRecord {
-        code: bad_code::MISSING_FIELD,
-        detail: format!("every event has a field {field}"),
-        pointer: format!("/{field}"),
-    }
-}
-
-fn mismatch(pointer: String, expected: &str, value: Value, text: &str) -> BadRecord {
-    BadRecord {
-        code: bad_code::WRONG_TYPE,
-        detail: format!(
-            "expected {expected}, got {}: {}",
-            value.kind.name(),
-            quote(value.json(text))
-        ),
-        pointer,
-    }
-}
-
-/// The beginning of a text, for a detail.
-fn quote(text: &str) -> String {
-    if text.is_empty() {
-        return "the end of the record".to_owned();
-    }
-    let end = text
-        .char_indices()
-        .nth(QUOTED_CHARACTERS)
-        .map_or(text.len(), |(at, _)| at);
-    let mark = if end < text.len() { "..." } else { "" };
-    format!("`{}{mark}`", text.get(..end).unwrap_or_default())
-}
-
-fn plain_key<'a>(member: &Member, text: &'a str) -> std::borrow::Cow<'a, str> {
-    if !member.key_escaped {
-        return member.key.of(text).into();
-    }
-    let mut plain = String::new();
-    unescape(member.key.of(text), &mut plain);
-    plain.into()
-}
-
-fn pointer(member: &Member, text: &str) -> String {
-    format!(
-        "/{}",
-        plain_key(member, text)
-            .replace('~', "~0")
-            .replace('/', "~1")
-    )
 }
 
 #[cfg(test)]

@@ -5,14 +5,18 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use gamepipe_config::streamer::StreamerConfig;
+use gamepipe_eventlog::EventLog;
 use gamepipe_lake::Lake;
 use gamepipe_lake::maintenance::Rounds;
 use gamepipe_service::Shutdown;
+use gamepipe_service::clock::SystemClock;
+use gamepipe_service::probes::Probes;
+use gamepipe_streamer::Streamer;
 use serde_json::json;
 
 use crate::memory_log::MemoryLog;
 use crate::world::{
-    clean_audit, event, land, landed, open, quick, rows, rows_in, streamer, tables,
+    PATIENCE, clean_audit, event, land, landed, open, quick, rows, rows_in, streamer, tables,
 };
 
 fn merging() -> StreamerConfig {
@@ -173,6 +177,101 @@ async fn logs_get_checkpoints_and_any_reader_still_reads_them() {
     let reopened = open(folder.path(), &tables());
     land(quick(), &log, &reopened).await.expect("it lands");
     assert_eq!(rows_in(&clean_audit(&reopened).await, "attacks"), 106);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn expired_log_entries_go_and_landing_audits_and_queries_still_work() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let log = Arc::new(MemoryLog::new("g", 1).giving_at_most(1));
+    let lake = open(folder.path(), &tables());
+    for id in 0..105 {
+        log.push("k", event("attack", id, json!({"damage": id})));
+    }
+    let one_by_one = StreamerConfig {
+        max_epoch_events: 1,
+        ..quick()
+    };
+    land(one_by_one.clone(), &log, &lake)
+        .await
+        .expect("it lands");
+    // Entries from long ago, beyond the time for which they are kept.
+    #[expect(clippy::disallowed_methods, reason = "files have the machine's time")]
+    let long_ago = SystemTime::now() - Duration::from_secs(30 * 24 * 3600);
+    let entries = |table: &str| {
+        let folder = folder.path().join(table).join("_delta_log");
+        let files = std::fs::read_dir(folder).expect("a log");
+        files
+            .map(|entry| entry.expect("a file").path())
+            .filter(|path| path.extension().is_some_and(|ending| ending == "json"))
+            .collect::<Vec<_>>()
+    };
+    for table in ["attacks", "everything", "_epochs"] {
+        for path in entries(table) {
+            let file = File::options().append(true).open(path).expect("a file");
+            file.set_modified(long_ago).expect("its time is set");
+        }
+    }
+    let config = StreamerConfig {
+        compact_files: usize::MAX,
+        ..merging()
+    };
+    let done = lake.maintain_once(&config, &mut Rounds::default()).await;
+    assert_eq!(done.expect("it is maintained").checkpoints, 3);
+    for table in ["attacks", "everything", "_epochs"] {
+        let left = entries(table).len();
+        assert!((1..10).contains(&left), "{table} still has {left} entries");
+    }
+    assert_eq!(rows_in(&clean_audit(&lake).await, "attacks"), 105);
+    // A process that knows nothing of it: resumes where the last epoch ended, and lands on.
+    log.push("k", event("attack", 200, json!({"damage": 7})));
+    let reopened = open(folder.path(), &tables());
+    land(one_by_one, &log, &reopened).await.expect("it lands");
+    let audit = clean_audit(&reopened).await;
+    assert_eq!((rows_in(&audit, "attacks"), audit.epochs), (106, 106));
+    let (files, _) = reopened
+        .newest_files("attacks")
+        .await
+        .expect("any reader opens it");
+    assert_eq!(files.len(), 106);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn epoch_that_fails_on_a_quiet_log_is_told_and_landed_later_without_another_event() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let (here, away) = (folder.path().join("lake"), folder.path().join("away"));
+    let log = Arc::new(MemoryLog::new("g", 1));
+    let lake = open(&here, &tables());
+    let probes = Probes::default();
+    let shared: Arc<dyn EventLog> = log.clone();
+    let clock = Arc::new(SystemClock);
+    let landing = Streamer::build_for(
+        quick(),
+        "arena",
+        shared,
+        lake.clone(),
+        clock,
+        probes.clone(),
+    );
+    landing.prepare().await.expect("tables are made");
+    let shutdown = Shutdown::new();
+    let running = tokio::spawn(landing.run(shutdown.clone()));
+    log.push("k", event("attack", 1, json!({"damage": 1})));
+    landed(&lake, 1).await;
+    std::fs::rename(&here, &away).expect("it moves");
+    log.push("k", event("attack", 2, json!({"damage": 2})));
+    tokio::time::timeout(PATIENCE, async {
+        while probes.problems().is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await
+    .expect("the failure is told");
+    assert!(!here.exists(), "the lake was begun anew");
+    std::fs::rename(&away, &here).expect("it moves back");
+    landed(&lake, 2).await;
+    shutdown.cancel();
+    running.await.expect("it ends").expect("it lands");
+    assert_eq!(rows_in(&clean_audit(&lake).await, "attacks"), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -20,7 +20,7 @@ pub(crate) struct FaultyStore {
     inner: Arc<dyn StateStore>,
     /// So many commits lose a race that nobody ran.
     pub(crate) conflicts: AtomicU32,
-    /// Commits do nothing and say that they are unavailable.
+    /// Changes do nothing and say that they are unavailable.
     pub(crate) unavailable: AtomicBool,
     /// Commits happen, and then say that they are unavailable.
     pub(crate) commits_unseen: AtomicBool,
@@ -99,6 +99,9 @@ impl StateStore for FaultyStore {
     }
 
     async fn trim_outbox(&self, up_to: u64) -> Result<(), StateError> {
+        if self.unavailable.load(Ordering::SeqCst) {
+            return Err(down());
+        }
         self.inner.trim_outbox(up_to).await
     }
 
@@ -168,7 +171,12 @@ impl EventLog for FaultyLog {
 
     async fn append_from_outbox(&self, batch: OutboxBatch) -> Result<(), LogError> {
         self.check()?;
+        // A batch without records is only a question.
+        let is_question = batch.records.is_empty();
         self.inner.append_from_outbox(batch).await?;
+        if is_question {
+            return Ok(());
+        }
         let unseen = self
             .relays_unseen
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {

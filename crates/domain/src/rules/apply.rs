@@ -1,5 +1,6 @@
 //! What the functions of [`super::functions::TABLE`] do.
 
+mod access;
 mod bags;
 
 use std::cmp::Ordering;
@@ -9,7 +10,9 @@ use super::eval::{Machine, arithmetic, compare};
 use super::fault::Fault;
 use super::functions::Op;
 use super::node::Binary;
-use super::value::{Entries, Value, widen};
+use super::value::{Value, widen};
+use access::{double, list, string, time};
+pub(crate) use access::{entries, int};
 pub(crate) use bags::{combine, held, units};
 
 use crate::request::hostname;
@@ -357,49 +360,5 @@ fn collection(op: Op, one: &Value, machine: &mut Machine) -> Result<Value, Fault
             Ok(Value::list(kept))
         }
         (_, other) => Err(Fault::wrong_type("a collection", other.sort())),
-    }
-}
-
-/// The int in a value.
-pub(crate) fn int(value: &Value) -> Result<i64, Fault> {
-    match value {
-        Value::Int(number) => Ok(*number),
-        other => Err(Fault::wrong_type("int", other.sort())),
-    }
-}
-
-fn double(value: &Value) -> Result<f64, Fault> {
-    match value {
-        Value::Double(number) => Ok(*number),
-        other => Err(Fault::wrong_type("double", other.sort())),
-    }
-}
-
-fn string(value: &Value) -> Result<&Arc<str>, Fault> {
-    match value {
-        Value::Text(text) => Ok(text),
-        other => Err(Fault::wrong_type("string", other.sort())),
-    }
-}
-
-fn time(value: &Value) -> Result<Timestamp, Fault> {
-    match value {
-        Value::Time(moment) => Ok(*moment),
-        other => Err(Fault::wrong_type("timestamp", other.sort())),
-    }
-}
-
-fn list(value: &Value) -> Result<&[Value], Fault> {
-    match value {
-        Value::List(items) => Ok(items),
-        other => Err(Fault::wrong_type("list", other.sort())),
-    }
-}
-
-/// The entries of a map, object or bag.
-pub(crate) fn entries(value: &Value) -> Result<&Entries, Fault> {
-    match value {
-        Value::Map(entries) => Ok(entries),
-        other => Err(Fault::wrong_type("map", other.sort())),
     }
 }

@@ -19,6 +19,10 @@ const FOLDER: &str = "db";
 /// A file that every database of fjall has, from the moment it is complete.
 const MARKER: &str = "version";
 
+/// The folder of fjall's keyspaces within a database, and the file that each of them has.
+const KEYSPACES: &str = "keyspaces";
+const POINTER: &str = "current";
+
 /// How much of a keyspace's changes gather in memory before they are written as a table, in bytes. The memory of a busy
 /// log is a few times this.
 const MEMTABLE_BYTES: u64 = 16 << 20;
@@ -53,7 +57,24 @@ pub(super) fn database_folder(
         let text = format!("{}: the file {MARKER:?} is missing", folder.display());
         return Err(LogError::Corrupt(text));
     }
+    check_keyspaces(&folder)?;
     Ok(folder)
+}
+
+/// Every keyspace must have its pointer to its newest tables. fjall takes one without for a keyspace that was never
+/// finished, and removes what is left of it.
+fn check_keyspaces(folder: &Path) -> Result<(), LogError> {
+    let unreadable = |error: std::io::Error| {
+        LogError::Unavailable(format!("can't look into {}: {error}", folder.display()))
+    };
+    for entry in std::fs::read_dir(folder.join(KEYSPACES)).map_err(unreadable)? {
+        let keyspace = entry.map_err(unreadable)?.path();
+        if keyspace.is_dir() && !keyspace.join(POINTER).is_file() {
+            let text = format!("{}: the file {POINTER:?} is missing", keyspace.display());
+            return Err(LogError::Corrupt(text));
+        }
+    }
+    Ok(())
 }
 
 fn create(
@@ -124,6 +145,16 @@ pub(super) fn open_keyspaces(db: &Database) -> fjall::Result<(Keyspace, Keyspace
         db.keyspace("dedupe", plain)?,
         db.keyspace("meta", plain)?,
     ))
+}
+
+/// Why the storage engine could not write, in words.
+pub(super) fn write_failure(error: &fjall::Error) -> String {
+    match error {
+        // Its own threads met the cause and have logged it.
+        fjall::Error::Poisoned => "a write in the background failed, as an earlier line of the process's log says; is the disk full?".to_owned(),
+        fjall::Error::Io(error) | fjall::Error::Storage(LsmError::Io(error)) => error.to_string(),
+        other => other.to_string(),
+    }
 }
 
 /// What an error of the storage engine means for the log in `path`.

@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 
 use super::disk::Disk;
 use super::format::meta::Marks;
+use super::open::write_failure;
 use super::plan::{Plan, oldest_known, weight};
 use super::retention::{Limits, Retention, bytes_below};
 use crate::log::{Appended, LogError, OutboxBatch, Record};
@@ -138,14 +139,14 @@ impl Writer {
         let written = batch
             .durability(None)
             .commit()
-            .map_err(|error| error.to_string());
+            .map_err(|error| write_failure(&error));
         let synced = written
             .and_then(|()| failpoint::hit("log.append.written").map_err(|error| error.to_string()))
             .and_then(|()| {
                 self.disk
                     .db
                     .persist(PersistMode::SyncData)
-                    .map_err(|error| error.to_string())
+                    .map_err(|error| write_failure(&error))
             });
         if let Err(error) = synced {
             return Err(self.break_down(&error));
@@ -161,7 +162,9 @@ impl Writer {
             return Ok(());
         }
         if let Err(error) = batch.commit() {
-            return Err(LogError::Unavailable(self.break_down(&error.to_string())));
+            return Err(LogError::Unavailable(
+                self.break_down(&write_failure(&error)),
+            ));
         }
         self.adopt(marks);
         Ok(())
@@ -175,7 +178,7 @@ impl Writer {
     fn break_down(&mut self, error: &str) -> String {
         tracing::error!(log.path = %self.disk.path, error, "a write to the event log failed");
         let reason = format!(
-            "{}: {error}; the log takes no more records until it is restarted, nothing acknowledged is lost",
+            "{}: {error}; the log takes no more records until gamepipe is restarted, which is safe once the cause is gone: nothing acknowledged is lost",
             self.disk.path
         );
         self.broken = Some(reason.clone());

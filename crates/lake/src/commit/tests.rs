@@ -19,8 +19,8 @@ use crate::reader::LakeReader;
 use crate::schema::column;
 use crate::table_log::app_prefix;
 
-const PARTITIONS: u32 = 3;
-const GENERATION: &str = "g";
+pub(super) const PARTITIONS: u32 = 3;
+pub(super) const GENERATION: &str = "g";
 
 fn arena() -> Arc<Game> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../games/arena");
@@ -146,7 +146,12 @@ impl Writer {
 }
 
 /// The rows that a table takes of these slices: each offset is in the first table, every second in the second, and so on.
-fn rows(lake: &Lake, table: &str, number: u64, ranges: &[OffsetRange]) -> Option<RecordBatch> {
+pub(super) fn rows(
+    lake: &Lake,
+    table: &str,
+    number: u64,
+    ranges: &[OffsetRange],
+) -> Option<RecordBatch> {
     let places: Vec<(i32, i64)> = ranges
         .iter()
         .flat_map(|range| {

@@ -48,14 +48,14 @@ impl Lake {
         let table = self.delta_table(log.name()).await?;
         let snapshot = table
             .snapshot()
-            .map_err(|error| LakeError::delta(log.name(), error))?;
+            .map_err(|error| LakeError::delta(log.name(), &error))?;
         // Every column that the table ever had: what a definition has dropped stays in its rows.
         let schema = snapshot.snapshot().arrow_schema();
         let files: Vec<LogicalFileView> = table
             .get_active_add_actions_by_partitions(&[])
             .try_collect()
             .await
-            .map_err(|error| LakeError::delta(log.name(), error))?;
+            .map_err(|error| LakeError::delta(log.name(), &error))?;
         let mut by_date: BTreeMap<Option<String>, Vec<Small>> = BTreeMap::new();
         for file in &files {
             let small = Small {

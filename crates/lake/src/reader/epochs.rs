@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use futures::TryStreamExt;
 use gamepipe_domain::definition::system::EPOCHS;
-use object_store::ObjectStore;
 use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt};
 
 use super::ReadError;
 use crate::epoch::{COMMIT_INFO_KEY, EpochRecord};
@@ -42,10 +42,11 @@ impl EpochTail {
         }
     }
 
-    /// The newest cut. Costs one look for the entry after the last one seen.
+    /// The newest cut. Costs a look for the entry after the last one seen, and one that the last one is still there: a lake
+    /// that was moved away or emptied must not look like one in which nothing new has landed.
     pub(super) async fn newest(&self) -> Result<Arc<Pinned>, ReadError> {
         let mut newest = self.newest.lock().await;
-        let mut current = match newest.take() {
+        let mut current = match newest.clone() {
             Some(known) => known,
             None => match self.find_newest().await? {
                 Some(found) => found,
@@ -55,6 +56,9 @@ impl EpochTail {
         for step in 1.. {
             let next = current.epochs_version + 1;
             let Some(entry) = self.record(next).await? else {
+                if step == 1 {
+                    current = self.still_there(current).await?;
+                }
                 break;
             };
             current = Arc::new(match entry {
@@ -72,6 +76,31 @@ impl EpochTail {
         }
         *newest = Some(current.clone());
         Ok(current)
+    }
+
+    /// The same cut, when its entry is still on the store; the newest one by listing when clean-up took it.
+    async fn still_there(&self, known: Arc<Pinned>) -> Result<Arc<Pinned>, ReadError> {
+        let path = entry_path(known.epochs_version);
+        match self.store.head(&path).await {
+            Ok(_) => return Ok(known),
+            Err(object_store::Error::NotFound { .. }) => {}
+            Err(source) => {
+                return Err(ReadError::Store {
+                    path: path.to_string(),
+                    source,
+                });
+            }
+        }
+        let found = self.find_newest().await?;
+        found
+            .filter(|found| found.epoch >= known.epoch)
+            .ok_or_else(|| ReadError::Table {
+                table: EPOCHS.to_owned(),
+                reason: format!(
+                    "its log is gone, though epoch {} was landed; was the lake moved or emptied?",
+                    known.epoch
+                ),
+            })
     }
 
     /// Lists the log and reads its newest entry that carries a record.
@@ -122,7 +151,7 @@ impl EpochTail {
 
     /// The record in entry `version`: `None` when there is no such entry, `Some(None)` when it carries no record.
     async fn record(&self, version: u64) -> Result<Option<Option<EpochRecord>>, ReadError> {
-        let path = Path::from(format!("{EPOCHS}/_delta_log/{version:020}.json"));
+        let path = entry_path(version);
         let Some(text) = fetch(self.store.as_ref(), &path).await? else {
             return Ok(None);
         };
@@ -145,6 +174,10 @@ impl EpochTail {
             .map(|record| Some(Some(record)))
             .map_err(|error| broken(format!("{COMMIT_INFO_KEY}: {error}")))
     }
+}
+
+fn entry_path(version: u64) -> Path {
+    Path::from(format!("{EPOCHS}/_delta_log/{version:020}.json"))
 }
 
 fn pinned(version: u64, record: EpochRecord) -> Pinned {

@@ -82,6 +82,9 @@ pub(crate) fn decode_log_entry(text: &[u8]) -> Result<LogEntry, String> {
         entry.metadata = line.meta_data.or(entry.metadata);
         entry.commit_info = line.commit_info.or(entry.commit_info);
     }
+    if text.iter().all(u8::is_ascii_whitespace) {
+        return Err("it is empty".to_owned());
+    }
     Ok(entry)
 }
 
@@ -112,5 +115,6 @@ mod tests {
     fn a_torn_line_is_an_error_that_says_which() {
         let error = decode_log_entry(b"{\"txn\":{}}\n{\"add\":{\"path\":").unwrap_err();
         assert!(error.starts_with("line 2"), "{error}");
+        assert!(decode_log_entry(b"\n").is_err(), "no entry is empty");
     }
 }

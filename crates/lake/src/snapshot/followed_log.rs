@@ -14,6 +14,7 @@ use super::actions::{Add, LogEntry, Metadata, Protocol, decode_log_entry};
 use super::bounds::data_file;
 use super::types::decode_schema;
 use super::{DataFile, TableSnapshot};
+use crate::error::without_backtrace;
 use crate::reader::ReadError;
 
 /// How many past versions stay at hand: a query pins its versions at its start and may resolve a table a few commits later.
@@ -255,7 +256,10 @@ impl FollowedLog {
     async fn load(&self, version: u64) -> Result<State, ReadError> {
         let failed = |error: deltalake::DeltaTableError| ReadError::Table {
             table: self.name.clone(),
-            reason: format!("version {version} can't be opened: {error}"),
+            reason: format!(
+                "version {version} can't be opened: {}",
+                without_backtrace(&error)
+            ),
         };
         let url = self
             .root

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::plain_key;
+use super::refusal::plain_key;
 use crate::json::scan::Member;
 use crate::stages::route::Plan;
 
