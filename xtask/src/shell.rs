@@ -18,8 +18,12 @@ pub(crate) fn step(text: &str) {
 
 /// The root of the checkout.
 pub(crate) fn root() -> PathBuf {
-    let crate_folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-    crate_folder.parent().unwrap_or(crate_folder).to_path_buf()
+    // Cargo says it at run time, too: a build folder that two checkouts share may hold the other one's binary.
+    let crate_folder = std::env::var_os("CARGO_MANIFEST_DIR")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+    crate_folder
+        .parent()
+        .map_or_else(|| crate_folder.clone(), Path::to_path_buf)
 }
 
 /// Where things are kept that a fresh clone must not fetch or build again.
