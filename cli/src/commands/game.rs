@@ -169,11 +169,7 @@ fn new(name: &str, dir: Option<&Path>) -> anyhow::Result<()> {
     // The template itself is sound, so the only thing that can be wrong is the name.
     let problem = Game::load("game.yaml", &read("game.yaml").unwrap_or_default(), &read).err();
     if let Some(problem) = problem.and_then(|problems| problems.0.into_iter().next()) {
-        return Err(Usage(format!(
-            "{name:?} can't be a game's name: {}",
-            problem.message
-        ))
-        .into());
+        return Err(Usage(problem.message).into());
     }
     if fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some()) {
         return Err(Usage(format!(

@@ -9,6 +9,7 @@ pub mod document;
 pub mod game;
 mod load;
 mod params;
+pub mod placed;
 pub mod problem;
 pub mod schema;
 mod shape;
@@ -21,5 +22,5 @@ pub(crate) mod canonical;
 pub(crate) mod suggest;
 
 pub use game::Game;
-pub use load::{read_plain_yaml, read_yaml};
+pub use load::read_yaml;
 pub use suggest::did_you_mean;

@@ -12,14 +12,18 @@ use super::catalogs::catalogs;
 use super::check::{Scope, check_as};
 use super::eval::Machine;
 use super::fault::Fault;
-use super::node::Expression;
+use super::functions::Op;
+use super::node::{Expression, Node};
 use super::random::Draws;
 use super::types::Type;
 use super::value::Value;
 use crate::JsonMap;
-use crate::definition::document::{ActionSpec, Expr, GameSpec, SimulationSpec, SimulationStep};
+use crate::definition::document::{
+    ActionSpec, Expr, GameSpec, SimulationSpec, SimulationStep, ValueSpec,
+};
 use crate::definition::problem::PathProblem;
 use crate::definition::suggest::did_you_mean;
+use crate::definition::value::{check_value, describe_place};
 use crate::time::Timestamp;
 
 const ME: usize = 0;
@@ -356,10 +360,55 @@ impl Compiler<'_> {
                 continue;
             };
             if let Some(expression) = self.compile(expr, &path, scope, &Type::of(spec)) {
+                self.check_constants(&path, step, spec, &expression.node);
                 compiled.insert(name.clone(), expression);
             }
         }
         compiled
+    }
+
+    /// What the API would answer with 400 each time is a mistake; what a rule refuses is a player's.
+    fn check_constants(
+        &mut self,
+        path: &str,
+        step: &SimulationStep,
+        spec: &ValueSpec,
+        node: &Node,
+    ) {
+        let mut values = Vec::new();
+        constants(node, &mut values);
+        for value in values {
+            let Ok(json) = value.to_json() else { continue };
+            if let Err(mismatch) = check_value(spec, &json, true) {
+                let message = format!(
+                    "`{}` never takes this: {}{}",
+                    step.action,
+                    mismatch.detail,
+                    describe_place(&mismatch.pointer)
+                );
+                self.problems.push(PathProblem::new(path, message));
+            }
+        }
+    }
+}
+
+/// The constants that an expression may give: itself, the sides of a choice, the items of a `pick`.
+fn constants<'a>(node: &'a Node, found: &mut Vec<&'a Value>) {
+    match node {
+        Node::Const(value) => found.push(value),
+        Node::Choose(parts) => {
+            let [_, one, other] = parts.as_ref();
+            constants(one, found);
+            constants(other, found);
+        }
+        Node::Call(Op::Pick | Op::PickWeighted | Op::PickWeightedDoubles, args) => {
+            match args.first() {
+                Some(Node::Const(Value::List(items))) => found.extend(items.iter()),
+                Some(Node::List(items)) => items.iter().for_each(|item| constants(item, found)),
+                _ => {}
+            }
+        }
+        _ => {}
     }
 }
 
