@@ -11,8 +11,8 @@ use serde_json::json;
 
 use crate::args::{ApiAddress, SqlAddress};
 use crate::audit::MAX_SHOWN;
-use crate::client::Client;
-use crate::exit::{Outcome, Usage};
+use crate::client::{Client, Role};
+use crate::exit::{INTERRUPTED, Outcome, Usage};
 use crate::output::{remark, say};
 use crate::results::{ResultSet, table};
 use crate::simulate::histogram::{Histogram, human};
@@ -54,7 +54,7 @@ pub(crate) struct PlayArgs {
     #[arg(long, value_name = "NAME|FILE")]
     game: Option<String>,
     /// How many requests; 1000 unless there is a --duration
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     requests: Option<u64>,
     /// How long, such as 500ms, 30s or 5m
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
@@ -117,6 +117,8 @@ pub(crate) struct Session {
     pub(crate) connections: u32,
     pub(crate) rate: Option<f64>,
     pub(crate) seed: u64,
+    /// True when the pipeline ends together with the play: what was interrupted is not verified then.
+    pub(crate) ends_with_pipeline: bool,
 }
 
 impl Session {
@@ -132,13 +134,14 @@ impl Session {
             connections: CONNECTIONS,
             rate: None,
             seed: SystemClock.seed(),
+            ends_with_pipeline: true,
         }
     }
 }
 
 pub(crate) async fn run(args: PlayArgs) -> anyhow::Result<Outcome> {
-    let api = Client::new(&args.api.api, "the API")?;
-    let sql = Client::new(&args.sql.sql, "the SQL endpoint")?;
+    let api = Client::new(&args.api.api, Role::Api)?;
+    let sql = Client::new(&args.sql.sql, Role::Sql)?;
     if let Some(wanted) = &args.game {
         let (wanted, found) = (games::load(wanted)?, served::game(&api).await?);
         if wanted.name() != found.name() {
@@ -165,6 +168,7 @@ pub(crate) async fn run(args: PlayArgs) -> anyhow::Result<Outcome> {
         connections: args.connections,
         rate: args.rate,
         seed: args.seed.unwrap_or_else(|| SystemClock.seed()),
+        ends_with_pipeline: false,
     };
     let stop = Shutdown::new();
     let on_signal = stop.clone();
@@ -174,14 +178,11 @@ pub(crate) async fn run(args: PlayArgs) -> anyhow::Result<Outcome> {
             on_signal.cancel();
         }
         if tokio::signal::ctrl_c().await.is_ok() {
-            std::process::exit(INTERRUPTED);
+            std::process::exit(INTERRUPTED.into());
         }
     });
     play(&session, stop).await
 }
-
-/// The exit code of a process that Ctrl-C ended, as shells have it.
-pub(crate) const INTERRUPTED: i32 = 130;
 
 /// Plays, tells how it went, and verifies.
 pub(crate) async fn play(session: &Session, stop: Shutdown) -> anyhow::Result<Outcome> {
@@ -192,6 +193,14 @@ pub(crate) async fn play(session: &Session, stop: Shutdown) -> anyhow::Result<Ou
             game.name()
         )
     })?;
+    let kinds = script.weights.len();
+    if session.kinds.is_some_and(|wanted| wanted > kinds) {
+        return Err(Usage(format!(
+            "the simulation of {} has {kinds} kinds of request: --kinds takes 1 to {kinds}",
+            game.name()
+        ))
+        .into());
+    }
     if let Some(sql) = &session.sql {
         // Better to know before an hour of play that nothing can be verified.
         sql.get_text("/readyz", "text/plain").await?;
@@ -227,13 +236,18 @@ pub(crate) async fn play(session: &Session, stop: Shutdown) -> anyhow::Result<Ou
         "{} players, {} connections, seed {}",
         plan.players, plan.connections, plan.seed
     );
-    let stage = Stage::new(script, plan, session.api.authority(), samples, stop)?;
+    let authority = session.api.authority();
+    let stage = Stage::new(script, plan, authority, samples, stop.clone())?;
     let progress = Progress::start(&stage);
     let played = run::run(&stage).await;
     drop(progress);
     over.cancel();
     let played = played?;
     say(&summary(game.name(), &head, &played))?;
+    if session.ends_with_pipeline && stop.is_cancelled() {
+        remark("interrupted: not verified; `gamepipe verify --data DIR` audits what has landed");
+        return Ok(Outcome::Interrupted);
+    }
     let mut outcome = judge(&played)?;
     if let (Some(sql), Some(watcher)) = (&session.sql, watcher) {
         let comparison = landed::compare(sql, &tables, &played.acknowledged, began).await?;
@@ -256,17 +270,26 @@ fn summary(game: &str, head: &str, played: &Played) -> String {
         grouped(requests)
     );
     let mut text = format!("{} ({head})\n", paint.bold(&title));
+    let setup = played.setup.latency.count();
+    if setup > 0 {
+        let (count, seconds) = (grouped(setup), played.setup_elapsed.as_secs_f64());
+        let _ = writeln!(
+            text,
+            "setup    {count} requests in {seconds:.1} s, counted in nothing below"
+        );
+    }
     let _ = writeln!(text, "latency  {}", played.stats.latency.line());
     let _ = write!(
         text,
         "{}",
         table::draw(&answers(&played.stats), table::terminal_width())
     );
-    if played.stats.unanswered > 0 {
-        let example = played.stats.example.as_deref().unwrap_or_default();
+    let all = played.all();
+    if all.unanswered > 0 {
+        let example = all.example.as_deref().unwrap_or_default();
         let unanswered = format!(
             "{} requests got no answer; one of them: {example}",
-            grouped(played.stats.unanswered)
+            grouped(all.unanswered)
         );
         let _ = write!(text, "\n{}", paint.bad(&unanswered));
     }
@@ -287,27 +310,27 @@ fn answers(stats: &Stats) -> ResultSet {
 
 /// Whether the answers alone are as a sound API gives them.
 fn judge(played: &Played) -> anyhow::Result<Outcome> {
-    if played.stats.done() == 0 {
-        let reason = played
-            .stats
+    let all = played.all();
+    if all.done() == 0 {
+        let reason = all
             .example
             .as_deref()
             .unwrap_or("every request was refused");
         anyhow::bail!("nothing was played: {reason}");
     }
     let mut outcome = Outcome::Done;
-    if played.stats.faults() > 0 {
+    if all.faults() > 0 {
         remark(&format!(
             "{} answers are of a kind that a sound API never gives here",
-            played.stats.faults()
+            all.faults()
         ));
         outcome = Outcome::Findings;
     }
-    if played.stats.skipped > 0 {
-        let example = played.stats.example.as_deref().unwrap_or_default();
+    if all.skipped > 0 {
+        let example = all.example.as_deref().unwrap_or_default();
         remark(&format!(
             "{} steps could not be played, for the simulation gives them no values; one reason: {example}",
-            played.stats.skipped
+            all.skipped
         ));
         outcome = Outcome::Findings;
     }

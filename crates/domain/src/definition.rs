@@ -3,6 +3,7 @@
 //! `load` turns text into a [`Game`] or a list of [`problem::Problem`]s, each with file, line, path and what was
 //! expected. A definition that loads can't fail at run time for a reason that could have been found at load.
 
+pub mod changes;
 mod check;
 pub mod docs;
 pub mod document;

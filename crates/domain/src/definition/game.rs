@@ -8,6 +8,7 @@ use super::document::{
     ActionSpec, ChartSpec, EntitySpec, EventOrigin, EventSpec, GameDocument, GameSpec, ReportSpec,
     SimulationSpec, ValueSpec,
 };
+pub use super::params::PARAM_CODES;
 use super::problem::Problems;
 use super::{canonical, params};
 use crate::JsonMap;
