@@ -1,28 +1,23 @@
 //! `gamepipe play`: simulated players, and the proof that what was acknowledged to them is in the lake, once.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
 use gamepipe_service::Shutdown;
 use gamepipe_service::clock::{Clock, SystemClock};
-use serde_json::json;
 
 use crate::args::{ApiAddress, SqlAddress};
-use crate::audit::MAX_SHOWN;
 use crate::client::{Client, Role};
 use crate::exit::{INTERRUPTED, Outcome, Usage};
 use crate::output::{remark, say};
-use crate::results::{ResultSet, table};
-use crate::simulate::histogram::{Histogram, human};
-use crate::simulate::landed::{self, Comparison, Tables};
+use crate::simulate::landed::{self, Tables};
 use crate::simulate::progress::Progress;
-use crate::simulate::run::{self, Played, Stage};
+use crate::simulate::run::{self, Stage};
 use crate::simulate::script::{Plan, Script};
-use crate::simulate::stats::Stats;
+use crate::simulate::stats::Played;
+use crate::simulate::told;
 use crate::simulate::visible::{self, Samples};
-use crate::terminal::{Paint, grouped};
 use crate::{games, served};
 
 const AFTER_HELP: &str = "\
@@ -193,14 +188,7 @@ pub(crate) async fn play(session: &Session, stop: Shutdown) -> anyhow::Result<Ou
             game.name()
         )
     })?;
-    let kinds = script.weights.len();
-    if session.kinds.is_some_and(|wanted| wanted > kinds) {
-        return Err(Usage(format!(
-            "the simulation of {} has {kinds} kinds of request: --kinds takes 1 to {kinds}",
-            game.name()
-        ))
-        .into());
-    }
+    check_kinds(session, game.name(), script.weights.len())?;
     if let Some(sql) = &session.sql {
         // Better to know before an hour of play that nothing can be verified.
         sql.get_text("/readyz", "text/plain").await?;
@@ -243,7 +231,7 @@ pub(crate) async fn play(session: &Session, stop: Shutdown) -> anyhow::Result<Ou
     drop(progress);
     over.cancel();
     let played = played?;
-    say(&summary(game.name(), &head, &played))?;
+    say(&told::summary(game.name(), &head, &played))?;
     if session.ends_with_pipeline && stop.is_cancelled() {
         remark("interrupted: not verified; `gamepipe verify --data DIR` audits what has landed");
         return Ok(Outcome::Interrupted);
@@ -251,7 +239,10 @@ pub(crate) async fn play(session: &Session, stop: Shutdown) -> anyhow::Result<Ou
     let mut outcome = judge(&played)?;
     if let (Some(sql), Some(watcher)) = (&session.sql, watcher) {
         let comparison = landed::compare(sql, &tables, &played.acknowledged, began).await?;
-        say(&verdict(&comparison, &watcher.await.unwrap_or_default()))?;
+        say(&told::verdict(
+            &comparison,
+            &watcher.await.unwrap_or_default(),
+        ))?;
         if !comparison.is_whole() {
             outcome = Outcome::Findings;
         }
@@ -259,53 +250,13 @@ pub(crate) async fn play(session: &Session, stop: Shutdown) -> anyhow::Result<Ou
     Ok(outcome)
 }
 
-fn summary(game: &str, head: &str, played: &Played) -> String {
-    let paint = Paint::for_stdout();
-    let requests = played.stats.latency.count();
-    let seconds = played.elapsed.as_secs_f64();
-    let rate =
-        f64::from(u32::try_from(requests).unwrap_or(u32::MAX)) / seconds.max(f64::MIN_POSITIVE);
-    let title = format!(
-        "{game}: {} requests in {seconds:.1} s, {rate:.0} per second",
-        grouped(requests)
-    );
-    let mut text = format!("{} ({head})\n", paint.bold(&title));
-    let setup = played.setup.latency.count();
-    if setup > 0 {
-        let (count, seconds) = (grouped(setup), played.setup_elapsed.as_secs_f64());
-        let _ = writeln!(
-            text,
-            "setup    {count} requests in {seconds:.1} s, counted in nothing below"
-        );
+fn check_kinds(session: &Session, game: &str, kinds: usize) -> Result<(), Usage> {
+    match session.kinds {
+        Some(wanted) if wanted > kinds => Err(Usage(format!(
+            "the simulation of {game} has {kinds} kinds of request: --kinds takes 1 to {kinds}"
+        ))),
+        _ => Ok(()),
     }
-    let _ = writeln!(text, "latency  {}", played.stats.latency.line());
-    let _ = write!(
-        text,
-        "{}",
-        table::draw(&answers(&played.stats), table::terminal_width())
-    );
-    let all = played.all();
-    if all.unanswered > 0 {
-        let example = all.example.as_deref().unwrap_or_default();
-        let unanswered = format!(
-            "{} requests got no answer; one of them: {example}",
-            grouped(all.unanswered)
-        );
-        let _ = write!(text, "\n{}", paint.bad(&unanswered));
-    }
-    text
-}
-
-fn answers(stats: &Stats) -> ResultSet {
-    let rows: Vec<_> = stats
-        .answers
-        .iter()
-        .map(|((status, code), count)| json!([status, code, count]))
-        .collect();
-    let columns = json!([
-        {"name": "status", "type": "integer"}, {"name": "code", "type": "varchar"}, {"name": "answers", "type": "bigint"},
-    ]);
-    serde_json::from_value(json!({ "columns": columns, "rows": rows })).unwrap_or_default()
 }
 
 /// Whether the answers alone are as a sound API gives them.
@@ -342,42 +293,6 @@ fn judge(played: &Played) -> anyhow::Result<Outcome> {
         outcome = Outcome::Findings;
     }
     Ok(outcome)
-}
-
-fn verdict(comparison: &Comparison, visible: &Histogram) -> String {
-    let paint = Paint::for_stdout();
-    let events = grouped(comparison.events);
-    let mut text = if comparison.is_whole() {
-        paint.good(&format!(
-            "verified: all {events} acknowledged events are in their tables, exactly once"
-        ))
-    } else {
-        paint.bad(&format!(
-            "not verified: of {events} acknowledged events {} are missing, {} doubled, {} in the wrong tables",
-            comparison.missing.len(),
-            comparison.doubled.len(),
-            comparison.misplaced.len()
-        ))
-    };
-    for id in comparison.missing.iter().take(MAX_SHOWN) {
-        let _ = write!(text, "\n  missing: {id}");
-    }
-    for (id, table) in comparison.doubled.iter().take(MAX_SHOWN) {
-        let _ = write!(text, "\n  doubled: {id} in {table}");
-    }
-    for (id, tables) in comparison.misplaced.iter().take(MAX_SHOWN) {
-        let _ = write!(text, "\n  misplaced: {id} in {tables}");
-    }
-    if visible.count() > 0 {
-        let (p50, p95) = (human(visible.quantile(500)), human(visible.quantile(950)));
-        let _ = write!(
-            text,
-            "\nvisible in SQL after  p50 {p50}   p95 {p95}   max {} ({} samples)",
-            human(visible.max()),
-            visible.count()
-        );
-    }
-    text
 }
 
 #[cfg(test)]

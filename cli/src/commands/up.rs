@@ -84,7 +84,8 @@ pub(crate) struct UpArgs {
 
 pub(crate) async fn run(args: UpArgs) -> anyhow::Result<Outcome> {
     if args.settings {
-        say(reference::markdown()?.trim_end())?;
+        let data = std::path::Path::new(".gamepipe/<game>");
+        say(reference::markdown(&presumed(data))?.trim_end())?;
         return Ok(Outcome::Done);
     }
     let began = Instant::now();
@@ -188,17 +189,22 @@ async fn until_stopped(
     outcome
 }
 
+/// What the command puts in the place of defaults.
+fn presumed(data: &std::path::Path) -> Vec<(&'static str, serde_json::Value)> {
+    let below = |name: &str| json!(data.join(name).display().to_string());
+    vec![
+        ("state.path", below("state")),
+        ("log.path", below("log")),
+        ("lake.path", below("lake")),
+        // The relay, the streamer and SQL drain after the API, and all of them have ten seconds.
+        ("api.drainMs", json!(4000)),
+    ]
+}
+
 /// The settings in force. Directories lie below the data directory unless told otherwise.
 fn settings(args: &UpArgs, data: &std::path::Path) -> anyhow::Result<Effective> {
-    let below = |name: &str| json!(data.join(name).display().to_string());
     let mut layers = Layers {
-        presumed: vec![
-            ("state.path", below("state")),
-            ("log.path", below("log")),
-            ("lake.path", below("lake")),
-            // The relay, the streamer and SQL drain after the API, and all of them have ten seconds.
-            ("api.drainMs", json!(4000)),
-        ],
+        presumed: presumed(data),
         environment: std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect(),

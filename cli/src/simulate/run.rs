@@ -13,7 +13,7 @@ use super::event_id::parse_uuid;
 use super::players::{Players, Taken};
 use super::request::Target;
 use super::script::{Plan, Script};
-use super::stats::Stats;
+use super::stats::{Played, Stats};
 use super::visible::Samples;
 
 /// How long a worker waits after 503 or a failed connection: it must not storm a server that asks for patience.
@@ -63,23 +63,6 @@ struct Seen {
     malformed: u64,
 }
 
-/// What was played.
-#[derive(Debug, Default)]
-pub(crate) struct Played {
-    /// Counts and latencies of the requests after the setup.
-    pub(crate) stats: Stats,
-    /// Those of the setup.
-    pub(crate) setup: Stats,
-    /// The ids of all acknowledged events, those of the setup included.
-    pub(crate) acknowledged: Vec<u128>,
-    /// Event ids that are no UUIDs.
-    pub(crate) malformed: u64,
-    /// How long the requests after the setup took.
-    pub(crate) elapsed: Duration,
-    /// How long the setup took.
-    pub(crate) setup_elapsed: Duration,
-}
-
 impl Seen {
     /// Where a request of the worker is counted.
     fn stats_of(&mut self, worker: Worker) -> &mut Stats {
@@ -88,15 +71,6 @@ impl Seen {
         } else {
             &mut self.stats
         }
-    }
-}
-
-impl Played {
-    /// The counts of the setup and of what followed together.
-    pub(crate) fn all(&self) -> Stats {
-        let mut all = self.stats.clone();
-        all.merge(&self.setup);
-        all
     }
 }
 

@@ -38,7 +38,8 @@ impl Changing {
     }
 
     fn write(&self, state: &str, columns: &str) {
-        std::fs::write(self.path("game.yaml"), definition(state, columns)).unwrap();
+        std::fs::write(self.path("game.yaml"), definition(state, columns))
+            .expect("a writable folder");
     }
 
     /// One request, then the end: its exit code, and all that it said.
@@ -56,7 +57,7 @@ impl Changing {
 
 fn changing() -> Changing {
     Changing {
-        folder: tempfile::tempdir().unwrap(),
+        folder: tempfile::tempdir().expect("a temporary folder"),
     }
 }
 

@@ -26,19 +26,11 @@ Variables and flags that are no settings: `GAMEPIPE_GAME` (`--game`), `GAMEPIPE_
 (`--api URL`) and `GAMEPIPE_SQL` (`--sql URL`). `NO_COLOR` turns colours off.
 ";
 
-/// What `gamepipe up` puts in the place of a default, by path.
-const PRESUMED: [(&str, &str); 4] = [
-    ("state.path", "`state` below `--data`"),
-    ("log.path", "`log` below `--data`"),
-    ("lake.path", "`lake` below `--data`"),
-    ("api.drainMs", "4000"),
-];
-
-/// The reference.
+/// The reference; `presumed` is what the command itself puts in the place of defaults, by path.
 ///
 /// # Errors
 /// When the settings have no form as JSON.
-pub fn markdown() -> Result<String, ConfigError> {
+pub fn markdown(presumed: &[(&str, Value)]) -> Result<String, ConfigError> {
     let schema = schemars::schema_for!(Settings).to_value();
     let defaults = to_json(&Settings::default())?;
     let mut out = HEAD.to_owned();
@@ -51,11 +43,10 @@ pub fn markdown() -> Result<String, ConfigError> {
         );
         for (name, default) in fields.as_object().into_iter().flatten() {
             let path = format!("{section}.{name}");
-            let presumed = PRESUMED.iter().find(|(known, _)| *known == path);
-            let default = match (presumed, default) {
-                (Some((_, presumed)), _) => (*presumed).to_owned(),
-                (None, Value::String(text)) => format!("`{text}`"),
-                (None, value) => value.to_string(),
+            let presumed = presumed.iter().find(|(known, _)| *known == path);
+            let default = match presumed.map_or(default, |(_, value)| value) {
+                Value::String(text) => format!("`{text}`"),
+                value => value.to_string(),
             };
             let meaning = text(&resolve(&schema, &spec["properties"][name])["description"]);
             let _ = writeln!(
@@ -93,7 +84,8 @@ mod tests {
 
     #[test]
     fn every_setting_has_its_variable_its_default_and_a_meaning() {
-        let page = markdown().unwrap();
+        let page = markdown(&[("lake.path", "DATA/lake".into())]).unwrap();
+        assert!(page.contains("| `DATA/lake` |"), "{page}");
         let rows: Vec<&str> = page
             .lines()
             .filter(|line| line.starts_with("| `"))

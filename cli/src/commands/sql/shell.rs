@@ -90,9 +90,7 @@ fn step(
     line: &str,
     options: &mut Options,
 ) -> anyhow::Result<Next> {
-    // What other shells take, and no SQL.
-    let word = line.trim_end_matches(';').trim();
-    if word.eq_ignore_ascii_case("exit") || word.eq_ignore_ascii_case("quit") {
+    if split::leaves(line) {
         return Ok(Next::Leave);
     }
     if line.starts_with('\\') {

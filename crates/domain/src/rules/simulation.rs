@@ -4,6 +4,8 @@
 //! Expressions see `me` and, in steps for a pair, `other` (each `{index, name, memory}`), `players`, `catalogs`, the
 //! random functions and, in `remember`, `reply`. The name of a player sees only `me.index`.
 
+mod constants;
+
 use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
@@ -12,7 +14,6 @@ use super::catalogs::catalogs;
 use super::check::{Scope, check_as};
 use super::eval::Machine;
 use super::fault::Fault;
-use super::functions::Op;
 use super::node::{Expression, Node};
 use super::random::Draws;
 use super::types::Type;
@@ -23,7 +24,6 @@ use crate::definition::document::{
 };
 use crate::definition::problem::PathProblem;
 use crate::definition::suggest::did_you_mean;
-use crate::definition::value::{check_value, describe_place};
 use crate::time::Timestamp;
 
 const ME: usize = 0;
@@ -375,40 +375,10 @@ impl Compiler<'_> {
         spec: &ValueSpec,
         node: &Node,
     ) {
-        let mut values = Vec::new();
-        constants(node, &mut values);
-        for value in values {
-            let Ok(json) = value.to_json() else { continue };
-            if let Err(mismatch) = check_value(spec, &json, true) {
-                let message = format!(
-                    "`{}` never takes this: {}{}",
-                    step.action,
-                    mismatch.detail,
-                    describe_place(&mismatch.pointer)
-                );
-                self.problems.push(PathProblem::new(path, message));
-            }
+        for reason in constants::never_taken(node, spec) {
+            let message = format!("`{}` never takes this: {reason}", step.action);
+            self.problems.push(PathProblem::new(path, message));
         }
-    }
-}
-
-/// The constants that an expression may give: itself, the sides of a choice, the items of a `pick`.
-fn constants<'a>(node: &'a Node, found: &mut Vec<&'a Value>) {
-    match node {
-        Node::Const(value) => found.push(value),
-        Node::Choose(parts) => {
-            let [_, one, other] = parts.as_ref();
-            constants(one, found);
-            constants(other, found);
-        }
-        Node::Call(Op::Pick | Op::PickWeighted | Op::PickWeightedDoubles, args) => {
-            match args.first() {
-                Some(Node::Const(Value::List(items))) => found.extend(items.iter()),
-                Some(Node::List(items)) => items.iter().for_each(|item| constants(item, found)),
-                _ => {}
-            }
-        }
-        _ => {}
     }
 }
 
