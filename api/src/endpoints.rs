@@ -5,6 +5,7 @@ pub(crate) mod entities;
 pub(crate) mod events;
 pub(crate) mod game;
 pub(crate) mod game_route;
+pub(crate) mod index;
 pub(crate) mod log;
 pub(crate) mod log_partition;
 pub(crate) mod not_found;

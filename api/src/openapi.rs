@@ -115,6 +115,17 @@ const WITH_BODY: [Code; 6] = [
     codes::UNSUPPORTED_ENCODING,
 ];
 
+fn statuses(code: &Code) -> String {
+    match codes::ALSO_CONFLICT.contains(code) {
+        true => format!(
+            "{}, {}",
+            code.status.as_str(),
+            StatusCode::CONFLICT.as_str()
+        ),
+        false => code.status.as_str().to_owned(),
+    }
+}
+
 /// The table of codes as Markdown: `docs/reference/api-codes.md`.
 pub fn codes_reference() -> String {
     let mut out = String::from(
@@ -127,7 +138,7 @@ pub fn codes_reference() -> String {
     out.extend(
         codes::CODES
             .iter()
-            .map(|code| row(code.name, code.status.as_str(), code.meaning)),
+            .map(|code| row(code.name, &statuses(code), code.meaning)),
     );
     out.push_str("\nThe result of one event in `/v1/events` that is `rejected` has one of these:\n\n| code | meaning |\n|---|---|\n");
     out.extend(

@@ -10,7 +10,7 @@ use gamepipe_domain::definition::Game;
 use http::{HeaderValue, Method};
 
 use crate::endpoints::{
-    actions, entities, events, game, game_route, log, log_partition, not_found,
+    actions, entities, events, game, game_route, index, log, log_partition, not_found,
 };
 use crate::{Api, guard, openapi};
 
@@ -39,6 +39,10 @@ pub(crate) fn router(api: &Arc<Api>) -> Router {
             "/openapi.json",
             get(async move || crate::answer::json(document.clone())),
         );
+    // A game may have a start page of its own.
+    if api.routes.game_routes().all(|route| route.path != "/") {
+        router = router.route("/", get(index::handle));
+    }
     for route in api.routes.game_routes() {
         let path = route.path.clone();
         router = router.route(

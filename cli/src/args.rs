@@ -5,6 +5,7 @@ use clap::{Args, Parser, ValueEnum};
 use gamepipe_service::telemetry::{LogFormat, start_logging};
 
 use crate::commands::Command;
+use crate::exit::Usage;
 
 /// Colours of the help. clap leaves them out by itself when `NO_COLOR` is set or the output is not a terminal.
 const STYLES: Styles = Styles::styled()
@@ -20,7 +21,7 @@ Try it:
   gamepipe sql 'show tables'         ask the tables
   gamepipe report -o report.html     the game's own questions, answered with charts
 
-Exit codes: 0 done; 1 failed, or something was found; 2 wrong usage.
+Exit codes: 0 done; 1 failed, or something was found; 2 wrong usage; 130 interrupted before it was done.
 Colours are used on a terminal only, and never when NO_COLOR is set.";
 
 /// Turns what players do into tables that anyone can query seconds later.
@@ -77,12 +78,18 @@ pub(crate) enum LogForm {
 }
 
 impl Cli {
-    pub(crate) fn start_logging(&self) {
+    pub(crate) fn start_logging(&self) -> anyhow::Result<()> {
         let format = match self.logging.log_format {
             LogForm::Text => LogFormat::Text,
             LogForm::Json => LogFormat::Json,
         };
-        start_logging(&self.logging.log, format);
+        let filter = &self.logging.log;
+        start_logging(filter, format).map_err(|reason| {
+            let message = format!(
+                "--log (GAMEPIPE_LOG) can't be {filter:?}: {reason}; expected such as `debug` or `info,gamepipe_api=trace`"
+            );
+            Usage(message).into()
+        })
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_TYPE};
+use http::header::{ACCEPT, CONTENT_TYPE, TE};
 use http::uri::Scheme;
 use http::{Method, Request, Response, Uri};
 use http_body_util::{BodyExt, Full};
@@ -20,9 +20,58 @@ use crate::exit::Usage;
 /// How long to wait for a connection: every endpoint is on this machine or near.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// The endpoints of a pipeline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// The game's API.
+    Api,
+    /// The SQL endpoint.
+    Sql,
+}
+
+impl Role {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Api => "the API",
+            Self::Sql => "the SQL endpoint",
+        }
+    }
+
+    fn other(self) -> Self {
+        match self {
+            Self::Api => Self::Sql,
+            Self::Sql => Self::Api,
+        }
+    }
+
+    /// Where it is unless told otherwise.
+    fn port(self) -> u16 {
+        match self {
+            Self::Api => 5000,
+            Self::Sql => 8080,
+        }
+    }
+
+    fn flag(self) -> &'static str {
+        match self {
+            Self::Api => "--api",
+            Self::Sql => "--sql",
+        }
+    }
+
+    /// A path that it serves and the other does not.
+    fn own_path(self) -> &'static str {
+        match self {
+            Self::Api => "/v1/game",
+            Self::Sql => "/v1/info",
+        }
+    }
+}
+
 /// A client of one endpoint.
 #[derive(Debug, Clone)]
 pub(crate) struct Client {
+    role: Role,
     base: String,
     inner: HyperClient<HttpConnector, Full<Bytes>>,
 }
@@ -57,17 +106,20 @@ impl std::fmt::Display for Problem {
 impl std::error::Error for Problem {}
 
 impl Client {
-    /// A client for `http://host:port`, `host:port` or `:port`; `what` names the endpoint in errors.
-    pub(crate) fn new(address: &str, what: &str) -> anyhow::Result<Self> {
+    /// A client for `http://host:port`, `host:port` or `:port`.
+    pub(crate) fn new(address: &str, role: Role) -> anyhow::Result<Self> {
         let base = base_url(address).ok_or_else(|| {
             Usage(format!(
-                "{address:?} is no address of {what}; expected one such as http://127.0.0.1:5000"
+                "{address:?} is no address of {}; expected one such as http://127.0.0.1:{}",
+                role.name(),
+                role.port()
             ))
         })?;
         let mut connector = HttpConnector::new();
         connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
         connector.set_nodelay(true);
         Ok(Self {
+            role,
             base,
             inner: HyperClient::builder(TokioExecutor::new()).build(connector),
         })
@@ -94,7 +146,9 @@ impl Client {
         let mut request = Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.base))
-            .header(ACCEPT, accept);
+            .header(ACCEPT, accept)
+            // Why a long answer has ended early comes after it.
+            .header(TE, "trailers");
         let mut bytes = Bytes::new();
         if let Some((content_type, content)) = body {
             request = request.header(CONTENT_TYPE, content_type);
@@ -113,7 +167,34 @@ impl Client {
         }
         let status = response.status().as_u16();
         let text = response.into_body().collect().await?.to_bytes();
-        Err(problem(status, &text).into())
+        if status == 404 && self.is_other().await {
+            let (here, wanted) = (self.role.other(), self.role);
+            return Err(Usage(format!(
+                "{} is {}; {} is usually on port {}: {} 127.0.0.1:{}",
+                self.base,
+                here.name(),
+                wanted.name(),
+                wanted.port(),
+                wanted.flag(),
+                wanted.port()
+            ))
+            .into());
+        }
+        let mut problem = problem(status, &text);
+        if problem.code.is_empty() {
+            problem.detail = format!("{}{path}: {}", self.base, problem.detail);
+        }
+        Err(problem.into())
+    }
+
+    /// True when the other endpoint of a pipeline answers here.
+    async fn is_other(&self) -> bool {
+        let url = format!("{}{}", self.base, self.role.other().own_path());
+        let Ok(request) = Request::builder().uri(url).body(Full::new(Bytes::new())) else {
+            return false;
+        };
+        let answer = self.inner.request(request).await;
+        answer.is_ok_and(|answer| answer.status().is_success())
     }
 
     /// GET, and the whole answer as JSON.

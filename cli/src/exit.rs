@@ -10,6 +10,8 @@ pub(crate) enum Outcome {
     Done,
     /// The command worked and found something wrong, and has said what: exit code 1.
     Findings,
+    /// A signal ended the work before it was done, and what was done has been said: exit code 130.
+    Interrupted,
 }
 
 /// A mistake in how the command was called: exit code 2.
@@ -21,12 +23,15 @@ pub(crate) struct Usage(pub(crate) String);
 const FAILED: u8 = 1;
 /// The exit code of wrong usage; clap uses the same.
 const USAGE: u8 = 2;
+/// The exit code of a process that Ctrl-C ended, as shells have it.
+pub(crate) const INTERRUPTED: u8 = 130;
 
 /// Tells an error on standard error and gives the exit code.
 pub(crate) fn code(result: anyhow::Result<Outcome>) -> ExitCode {
     let error = match result {
         Ok(Outcome::Done) => return ExitCode::SUCCESS,
         Ok(Outcome::Findings) => return ExitCode::from(FAILED),
+        Ok(Outcome::Interrupted) => return ExitCode::from(INTERRUPTED),
         Err(error) => error,
     };
     // Whoever reads our output has read enough (`gamepipe sql .. | head`): nothing has failed.

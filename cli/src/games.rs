@@ -42,10 +42,28 @@ pub(crate) enum GameError {
     },
 }
 
+/// The text that a game was made from.
+#[derive(Debug, Clone)]
+pub(crate) struct Source {
+    /// The definition's file, as it is named in problems.
+    pub(crate) file: String,
+    /// Its text.
+    pub(crate) text: String,
+}
+
 /// Loads a game by the name of a reference game or the path of a file. A text with a `/` or `.` in it is a path.
 pub(crate) fn load(name_or_file: &str) -> anyhow::Result<Arc<Game>> {
+    Ok(load_with_source(name_or_file)?.0)
+}
+
+/// [`load`], with the text behind the game.
+pub(crate) fn load_with_source(name_or_file: &str) -> anyhow::Result<(Arc<Game>, Source)> {
     if let Some(game) = find(name_or_file) {
-        return Ok(Arc::new(load_reference(game)?));
+        let source = Source {
+            file: file_of(game),
+            text: game.definition.to_owned(),
+        };
+        return Ok((Arc::new(load_reference(game)?), source));
     }
     let path = Path::new(name_or_file);
     let is_path = name_or_file.contains(['/', '.']) || path.exists();
@@ -63,11 +81,12 @@ pub(crate) fn load(name_or_file: &str) -> anyhow::Result<Arc<Game>> {
     } else {
         path.to_path_buf()
     };
-    Ok(Arc::new(load_file(&file)?))
+    let (game, source) = load_file(&file)?;
+    Ok((Arc::new(game), source))
 }
 
 /// Loads a definition file; files that it names are looked for beside it.
-pub(crate) fn load_file(path: &Path) -> Result<Game, GameError> {
+fn load_file(path: &Path) -> Result<(Game, Source), GameError> {
     let text = fs::read_to_string(path).map_err(|cause| GameError::Unreadable {
         path: path.display().to_string(),
         cause,
@@ -75,11 +94,17 @@ pub(crate) fn load_file(path: &Path) -> Result<Game, GameError> {
     let folder = path.parent().unwrap_or_else(|| Path::new(""));
     let read_file =
         |name: &str| fs::read_to_string(folder.join(name)).map_err(|cause| cause.to_string());
-    Ok(Game::load(&path.display().to_string(), &text, &read_file)?)
+    let file = path.display().to_string();
+    let game = Game::load(&file, &text, &read_file)?;
+    Ok((game, Source { file, text }))
 }
 
 fn find(name: &str) -> Option<&'static ReferenceGame> {
     REFERENCE_GAMES.iter().find(|game| game.name == name)
+}
+
+fn file_of(game: &ReferenceGame) -> String {
+    format!("games/{}/game.yaml", game.name)
 }
 
 fn load_reference(game: &ReferenceGame) -> Result<Game, Problems> {
@@ -89,11 +114,7 @@ fn load_reference(game: &ReferenceGame) -> Result<Game, Problems> {
             .map(|(_, text)| (*text).to_owned())
             .ok_or_else(|| "no such file was compiled in".to_owned())
     };
-    Game::load(
-        &format!("games/{}/game.yaml", game.name),
-        game.definition,
-        &read_file,
-    )
+    Game::load(&file_of(game), game.definition, &read_file)
 }
 
 #[cfg(test)]

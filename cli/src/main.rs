@@ -7,6 +7,7 @@ mod commands;
 mod exit;
 mod games;
 mod output;
+mod questions;
 mod report;
 mod results;
 mod served;
@@ -18,6 +19,5 @@ use clap::Parser;
 
 fn main() -> std::process::ExitCode {
     let cli = args::Cli::parse();
-    cli.start_logging();
-    exit::code(commands::run(cli))
+    exit::code(cli.start_logging().and_then(|()| commands::run(cli)))
 }

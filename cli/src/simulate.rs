@@ -2,7 +2,8 @@
 //! to them is looked for in the lake afterwards.
 //!
 //! [`script`] is what is played. [`run`] plays: each worker has one [`connection`] and sends [`request`]s for [`players`]. [`stats`] counts,
-//! [`progress`] shows. Meanwhile [`visible`] measures how soon events can be queried; afterwards [`landed`] compares.
+//! [`progress`] shows. Meanwhile [`visible`] measures how soon events can be queried; afterwards [`landed`] compares,
+//! and [`told`] says how it went.
 
 pub(crate) mod script;
 
@@ -22,3 +23,5 @@ pub(crate) mod visible;
 pub(crate) mod event_id;
 
 pub(crate) mod landed;
+
+pub(crate) mod told;

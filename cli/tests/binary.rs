@@ -199,3 +199,44 @@ fn cases_beside_a_definition_are_run() {
         stdout(&output)
     );
 }
+
+#[test]
+fn a_log_filter_that_says_nothing_is_refused() {
+    let output = gamepipe(&["--log", "%%%", "game", "check", "arena"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        stderr(&output).contains("GAMEPIPE_LOG"),
+        "{}",
+        stderr(&output)
+    );
+}
+
+#[test]
+fn a_name_that_no_game_may_have_is_told_once() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let dir = folder.path().join("x").display().to_string();
+    let told = stderr(&gamepipe(&["game", "new", "Fishing", "--dir", &dir]));
+    assert_eq!(told.matches("\"Fishing\"").count(), 1, "{told}");
+}
+
+#[test]
+fn cases_that_fail_are_told_by_line_each_apart() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let dir = folder.path().join("lake");
+    gamepipe(&["game", "new", "lake", "--dir", &dir.display().to_string()]);
+    let cases = "- name: fishing is free\n  action: cast\n  given: {entities: {angler/ann: {}}}\n  params: {name: ann}\n  \
+                 expect: {state: {angler/ann: {coins: 20}}, events: []}\n";
+    let file = write(&dir.join("cases"), "wrong.yaml", cases);
+    let misshapen = write(&dir.join("cases"), "worse.yaml", "expect: done\n");
+    let output = gamepipe(&["game", "check", &dir.display().to_string()]);
+    assert_eq!(output.status.code(), Some(1));
+    let told = stdout(&output);
+    let expected = format!(
+        "{file}:1:3: fishing is free:\n  state angler/ann: coins: expected 20, found 19\n  events: "
+    );
+    assert!(told.contains(&expected), "{told}");
+    assert!(
+        told.contains(&format!("{misshapen}:1:1: expected a list, got an object")),
+        "{told}"
+    );
+}

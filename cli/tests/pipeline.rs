@@ -1,5 +1,12 @@
 //! A whole pipeline, started by the built binary and asked with its other commands.
 
+#[path = "pipeline/changes.rs"]
+mod changes;
+#[path = "pipeline/guide.rs"]
+mod guide;
+#[path = "pipeline/mistakes.rs"]
+mod mistakes;
+
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
@@ -42,14 +49,22 @@ struct Up {
 
 impl Up {
     fn start(game: &str, data: &Path) -> Self {
+        Self::start_with(game, data, &[], &[])
+    }
+
+    /// With further arguments and variables.
+    fn start_with(game: &str, data: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Self {
         let data = data.display().to_string();
-        let mut child = command(&[
+        let mut all = vec![
             "up", "--game", game, "--api", LOOPBACK, "--sql", LOOPBACK, "--data", &data,
-        ])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("the binary was built for this test");
+        ];
+        all.extend(arguments);
+        let mut child = command(&all)
+            .envs(variables.iter().copied())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the binary was built for this test");
         let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
         let mut address = |role: &str| {
             let line = lines
@@ -299,8 +314,13 @@ fn a_directory_of_another_game_or_process_and_a_taken_port_say_what_to_do() {
     let other = up_again(&["--api", LOOPBACK, "--data", &data, "--game", "quest"]);
     assert!(other.contains("holds the game arena, not quest"), "{other}");
     let free = tempfile::tempdir().unwrap();
-    let taken = up_again(&["--api", &port, "--data", &free.path().display().to_string()]);
+    let fresh = free.path().join("data");
+    let taken = up_again(&["--api", &port, "--data", &fresh.display().to_string()]);
     assert!(taken.contains(&port) && taken.contains("--api"), "{taken}");
+    assert!(
+        !fresh.exists(),
+        "nothing is left of a start that was refused"
+    );
 }
 
 #[test]

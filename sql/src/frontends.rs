@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::http::StatusCode;
+use axum::response::Response;
 use axum::routing::{delete, get, post};
 
 use crate::engine::Engine;
@@ -61,6 +63,31 @@ pub(crate) fn router(shared: Shared) -> Router {
             get(trino::query::one).delete(trino::query::kill),
         )
         .route("/ui/query.html", get(trino::query::page))
+        .fallback(unknown_route)
+        .method_not_allowed_fallback(method_not_allowed)
         .layer(DefaultBodyLimit::max(body_limit))
         .with_state(shared)
+}
+
+/// How much of a path is repeated to whoever asked for it, in characters.
+const PATH_SHOWN: usize = 128;
+
+async fn unknown_route(request: Request) -> Response {
+    let path: String = request.uri().path().chars().take(PATH_SHOWN).collect();
+    let detail = format!("nothing is served at {path:?} of the SQL endpoint; GET / says what is");
+    problem::refusal(StatusCode::NOT_FOUND, "unknown_route", &detail)
+}
+
+/// The router adds the header `Allow`.
+async fn method_not_allowed(request: Request) -> Response {
+    let path: String = request.uri().path().chars().take(PATH_SHOWN).collect();
+    let detail = format!(
+        "{path} does not take {}; GET / says what can be called",
+        request.method()
+    );
+    problem::refusal(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "method_not_allowed",
+        &detail,
+    )
 }

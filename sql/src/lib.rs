@@ -16,7 +16,7 @@ mod session;
 mod tables;
 
 pub use error::SqlError;
-pub use service::SqlService;
+pub use service::{ResultColumn, SqlService, StatementProblem, try_statements};
 
 /// The catalog of the lake.
 pub(crate) const LAKE_CATALOG: &str = "lake";

@@ -1,5 +1,6 @@
 //! The role `sql`: the engine, its front ends, and an orderly end.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,8 +11,8 @@ use gamepipe_service::Shutdown;
 use gamepipe_service::clock::SharedClock;
 use gamepipe_service::probes::Probes;
 
-use crate::engine::Engine;
 use crate::engine::history::State;
+use crate::engine::{Ask, Engine, Event};
 use crate::error::SqlError;
 use crate::frontends::trino::statements::Statements;
 use crate::frontends::{self, Shared};
@@ -24,6 +25,81 @@ const CONNECTIONS_DRAIN: Duration = Duration::from_secs(2);
 const DRAIN_STEP: Duration = Duration::from_millis(20);
 /// The name under which readiness speaks of this role.
 const PART: &str = "sql";
+
+/// How long a statement may take that is only tried, on tables without rows.
+const TRIAL: Duration = Duration::from_secs(10);
+
+/// A column of a statement's result: its name, and its type as Trino names it.
+pub type ResultColumn = (String, String);
+
+/// Why a statement can't be answered.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct StatementProblem {
+    /// The line of the statement, from 1; 0 when the reason has no place.
+    pub line: u64,
+    /// The column in that line, from 1; 0 when the reason has no place.
+    pub column: u64,
+    /// What is wrong.
+    pub message: String,
+}
+
+/// Tries statements on a lake of `game` that has no rows: gives the columns of each result, or why there is none. `nowhere`
+/// is a directory that does not exist, for nothing is read or written.
+///
+/// # Errors
+/// When the engine can't be built.
+pub async fn try_statements(
+    game: Arc<Game>,
+    nowhere: &Path,
+    clock: SharedClock,
+    statements: impl IntoIterator<Item = &str>,
+) -> Result<Vec<Result<Vec<ResultColumn>, StatementProblem>>, SqlError> {
+    let config = SqlConfig {
+        threads: 1,
+        ..SqlConfig::default()
+    };
+    let engine = Engine::build(config, LakeReader::open(nowhere, game), clock)?;
+    let mut results = Vec::new();
+    for statement in statements {
+        results.push(try_statement(&engine, statement).await);
+    }
+    engine.end_threads();
+    Ok(results)
+}
+
+async fn try_statement(
+    engine: &Arc<Engine>,
+    sql: &str,
+) -> Result<Vec<ResultColumn>, StatementProblem> {
+    let mut query = engine.submit(Ask {
+        sql: sql.to_owned(),
+        timeout: Some(TRIAL),
+        ..Ask::default()
+    });
+    let mut columns = None;
+    while let Some(event) = query.next().await {
+        match event {
+            Ok(Event::Columns(found)) => {
+                let kinds = found.types.iter().map(|kind| kind.display.clone());
+                columns = Some(found.names.iter().cloned().zip(kinds).collect());
+            }
+            Ok(_) => {}
+            Err(error) => {
+                return Err(StatementProblem {
+                    line: error.position.map_or(0, |at| at.line),
+                    column: error.position.map_or(0, |at| at.column),
+                    message: error.detail,
+                });
+            }
+        }
+    }
+    columns.ok_or_else(|| StatementProblem {
+        line: 0,
+        column: 0,
+        message: "a command, which gives no rows".to_owned(),
+    })
+}
 
 /// The SQL endpoint.
 #[derive(Debug)]

@@ -87,6 +87,10 @@ fn generate(binary: &Path) -> Result<BTreeMap<PathBuf, String>> {
         );
     }
     files.insert(PathBuf::from("cli.md"), command_pages(binary)?);
+    files.insert(
+        PathBuf::from("settings.md"),
+        capture(&mut command(binary, &["up", "--settings"]))?,
+    );
     Ok(files)
 }
 

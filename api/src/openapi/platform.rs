@@ -127,6 +127,9 @@ fn events() -> Value {
         "operationId": "post_events",
         "tags": ["events"],
         "summary": "Records events from clients; one bad event never fails its neighbours.",
+        "description": "Give every event an `event_id`: one that is sent again is recognised by it and becomes no second row. \
+            After a 503, a lost connection or a `retry`, an event may have been recorded or not; sent again without an \
+            `event_id`, it may be there twice.",
         "requestBody": { "required": true, "content": {
             "application/json": { "schema": { "oneOf": [one, { "type": "array", "items": one }] } },
             "application/x-ndjson": { "schema": one },

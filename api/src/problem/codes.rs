@@ -42,11 +42,15 @@ codes! {
     MISSING_PARAMETER = "missing_parameter", BAD_REQUEST, "A parameter is missing",
         "A parameter that is neither nullable nor has a default was not sent.";
     WRONG_TYPE = "wrong_type", BAD_REQUEST, "A parameter has the wrong type",
-        "A parameter could not be read as the type that the game declares.";
+        "A parameter could not be read as the type that the game declares (400), or what is stored can't be read by the game's definition of today (409).";
     OUT_OF_BOUNDS = "out_of_bounds", BAD_REQUEST, "A value is out of bounds",
         "A parameter is outside its declared bounds (400), or an outcome would leave a field's bounds (409).";
     UNKNOWN_PARAMETER = "unknown_parameter", BAD_REQUEST, "A parameter is unknown",
         "`/v1/actions` takes declared parameters only; the game's own routes ignore others.";
+    DUPLICATE_PARAMETER = "duplicate_parameter", BAD_REQUEST, "A parameter is given twice",
+        "A query string, form or JSON object names a parameter more than once, so it is not clear which is meant.";
+    TOO_DEEP = "too_deep", BAD_REQUEST, "A parameter is nested too deep",
+        "A parameter is nested more than 32 levels deep.";
     UNKNOWN_ROUTE = "unknown_route", NOT_FOUND, "No such route",
         "Nothing is served at this path; `near` lists similar ones.";
     UNKNOWN_ACTION = "unknown_action", NOT_FOUND, "No such action",
@@ -67,6 +71,16 @@ codes! {
         "A rule's arithmetic overflowed or divided by zero. Recorded as `action_rejected`.";
     INVALID_KEY = "invalid_key", CONFLICT, "The entity's key can't be taken",
         "An entity's key is empty, longer than 256 bytes, or has control characters. Recorded as `action_rejected`.";
+    INSUFFICIENT = "insufficient", CONFLICT, "There is not enough",
+        "Somebody has less money or fewer items than the action moves or takes away. Recorded as `action_rejected`.";
+    OVER_CAPACITY = "over_capacity", CONFLICT, "There is no room",
+        "A bag would hold more units than it has room for. Recorded as `action_rejected`.";
+    MISSING = "missing", CONFLICT, "The outcome needs what is not there",
+        "A rule reads an item of a list or map that is not there, draws from nothing, or no case applies. Recorded as `action_rejected`.";
+    SAME_ENTITY = "same_entity", CONFLICT, "Two parts of the action are the same entity",
+        "The action changes one entity under two names, such as a player who trades with himself. Recorded as `action_rejected`.";
+    TOO_COMPLEX = "too_complex", CONFLICT, "The outcome takes too much work",
+        "A rule needs more steps or makes longer lists than one decision may. Recorded as `action_rejected`.";
     IN_FLIGHT = "in_flight", CONFLICT, "The same request is in flight",
         "A request with this Idempotency-Key is being worked on: wait, then send the same again.";
     BODY_TOO_LARGE = "body_too_large", PAYLOAD_TOO_LARGE, "Body is too large",
@@ -92,6 +106,9 @@ codes! {
     OVERLOADED = "overloaded", SERVICE_UNAVAILABLE, "Too many requests at once",
         "The server works on as much as it can hold; nothing has happened. Send it again later.";
 }
+
+/// Codes that come with 400 for a parameter, and with 409 (recorded as `action_rejected`) for the outcome of an action.
+pub const ALSO_CONFLICT: [Code; 2] = [WRONG_TYPE, OUT_OF_BOUNDS];
 
 /// The codes of one event's result in `/v1/events`.
 pub mod event {
@@ -132,7 +149,29 @@ pub mod event {
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::CODES;
+    use gamepipe_domain::definition::game::PARAM_CODES;
+    use gamepipe_domain::rules::FAULT_CODES;
+    use http::StatusCode;
+
+    use super::{ALSO_CONFLICT, CODES};
+
+    #[test]
+    fn every_code_of_the_rules_and_of_parameters_is_in_the_table() {
+        let listed = |name: &str, status| {
+            let is_it = |code: &&super::Code| code.name == name;
+            CODES
+                .iter()
+                .find(is_it)
+                .is_some_and(|code| code.status == status)
+        };
+        for name in FAULT_CODES {
+            let both = ALSO_CONFLICT.iter().any(|code| code.name == *name);
+            assert!(both || listed(name, StatusCode::CONFLICT), "{name}");
+        }
+        for name in PARAM_CODES {
+            assert!(listed(name, StatusCode::BAD_REQUEST), "{name}");
+        }
+    }
 
     #[test]
     fn code_names_are_unique_and_ordered_by_status() {

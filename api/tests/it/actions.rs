@@ -1,5 +1,7 @@
 //! Actions on both surfaces: what they take, what they answer, what they record.
 
+use gamepipe_domain::entity::EntityId;
+use gamepipe_state::{Commit, CommitOutcome, StateStore};
 use serde_json::json;
 
 use crate::harness::TestApi;
@@ -205,4 +207,67 @@ async fn keys_with_escapes_are_found_again() {
             .json()["key"],
         name
     );
+}
+
+#[tokio::test]
+async fn state_is_shown_with_the_fields_that_the_definition_has_today() {
+    let api = TestApi::bank().await;
+    // Stored when the definition had `color` and no `balance` yet.
+    let id = EntityId {
+        entity_type: "account".to_owned(),
+        key: "old".to_owned(),
+    };
+    let stored = serde_json::from_value(json!({"color": "red"})).unwrap();
+    let commit = Commit {
+        expected: vec![(id.clone(), 0)],
+        writes: vec![(id, stored)],
+        events: Vec::new(),
+        idempotency: None,
+        now: None,
+    };
+    assert_eq!(
+        api.state.commit(commit).await.unwrap(),
+        CommitOutcome::Committed
+    );
+    let shown = api.get("/v1/entities/account/old").await.json();
+    assert_eq!(shown["state"], json!({"balance": 100}));
+    let body = br#"{"name":"old","amount":1}"#.to_vec();
+    let json = [("content-type", "application/json")];
+    let reply = api
+        .send("POST", "/v1/actions/spend", &json, body)
+        .await
+        .json();
+    assert_eq!(
+        reply["entities"]["account"]["state"],
+        json!({"balance": 99})
+    );
+}
+
+#[tokio::test]
+async fn a_parameter_given_twice_in_json_is_refused_on_every_route() {
+    let api = TestApi::bank().await;
+    for target in ["/v1/actions/open", "/open"] {
+        let body = br#"{"name":"dora","name":"eve"}"#.to_vec();
+        let json = [("content-type", "application/json")];
+        let reply = api.send("POST", target, &json, body).await;
+        assert_eq!(reply.status, 400, "{target}");
+        assert_eq!(reply.json()["code"], "duplicate_parameter");
+    }
+    assert_eq!(api.get("/v1/entities/account/eve").await.status, 404);
+}
+
+#[tokio::test]
+async fn the_start_page_says_what_can_be_called() {
+    let api = TestApi::bank().await;
+    let reply = api.get("/").await;
+    assert_eq!(reply.status, 200);
+    let text = reply.text();
+    for part in [
+        "the game bank",
+        "GET    /spend  amount, name, note",
+        "/v1/events",
+        "account",
+    ] {
+        assert!(text.contains(part), "{part}\n{text}");
+    }
 }

@@ -8,12 +8,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::{Args, Subcommand, ValueEnum};
+use gamepipe_domain::definition::problem::Problems;
 use gamepipe_domain::definition::{Game, docs, schema, template};
 
 use crate::exit::{Outcome, Usage};
 use crate::games;
 use crate::games::GameError;
 use crate::output::{remark, say};
+use crate::questions;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -39,7 +41,8 @@ pub(crate) struct GameArgs {
 enum GameCommand {
     /// Tell everything that is wrong with definitions, by file, line and column; run the cases beside them
     ///
-    /// Cases are the files `cases/*.yaml` beside a definition: what an action must do in a given state.
+    /// Queries are tried on tables without rows, and charts compared with their columns. Cases are the files `cases/*.yaml`
+    /// beside a definition: what an action must do in a given state. `game new` writes some.
     Check {
         /// Files, folders with a `game.yaml`, or games that come with gamepipe
         #[arg(required = true, value_name = "GAME")]
@@ -104,10 +107,15 @@ fn check(files: &[PathBuf]) -> anyhow::Result<Outcome> {
 
 /// Tells what is wrong; true when nothing is.
 fn check_one(file: &Path) -> anyhow::Result<bool> {
-    let game = match games::load(&file.to_string_lossy()) {
+    let loaded = games::load_with_source(&file.to_string_lossy());
+    let checked = loaded.and_then(|(game, source)| {
+        super::block_on(questions::check(&game, &source))?;
+        Ok(game)
+    });
+    let game = match checked {
         Ok(game) => game,
         Err(error) => {
-            let Some(GameError::Problems(problems)) = error.downcast_ref::<GameError>() else {
+            let Some(problems) = problems_in(&error) else {
                 return Err(error);
             };
             say(&problems.to_string())?;
@@ -153,6 +161,13 @@ fn check_one(file: &Path) -> anyhow::Result<bool> {
     Ok(true)
 }
 
+fn problems_in(error: &anyhow::Error) -> Option<&Problems> {
+    match error.downcast_ref::<GameError>() {
+        Some(GameError::Problems(problems)) => Some(problems),
+        _ => error.downcast_ref::<Problems>(),
+    }
+}
+
 fn counted(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
@@ -169,11 +184,7 @@ fn new(name: &str, dir: Option<&Path>) -> anyhow::Result<()> {
     // The template itself is sound, so the only thing that can be wrong is the name.
     let problem = Game::load("game.yaml", &read("game.yaml").unwrap_or_default(), &read).err();
     if let Some(problem) = problem.and_then(|problems| problems.0.into_iter().next()) {
-        return Err(Usage(format!(
-            "{name:?} can't be a game's name: {}",
-            problem.message
-        ))
-        .into());
+        return Err(Usage(problem.message).into());
     }
     if fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some()) {
         return Err(Usage(format!(
@@ -192,7 +203,9 @@ fn new(name: &str, dir: Option<&Path>) -> anyhow::Result<()> {
     }
     let folder = folder.display();
     say(&format!(
-        "\nTry:\n  gamepipe game check {folder}\n  gamepipe up --game {folder}/game.yaml"
+        "\nTry:\n  gamepipe game check {folder}\n  gamepipe up --game {folder}/game.yaml\n\
+         then, beside it:\n  curl -X POST 'localhost:5000/arrive?name=ann'\n  \
+         curl -X POST 'localhost:5000/cast?name=ann'\n  gamepipe sql 'select * from casts'"
     ))?;
     Ok(())
 }

@@ -1,28 +1,23 @@
 //! `gamepipe play`: simulated players, and the proof that what was acknowledged to them is in the lake, once.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
 use gamepipe_service::Shutdown;
 use gamepipe_service::clock::{Clock, SystemClock};
-use serde_json::json;
 
 use crate::args::{ApiAddress, SqlAddress};
-use crate::audit::MAX_SHOWN;
-use crate::client::Client;
-use crate::exit::{Outcome, Usage};
+use crate::client::{Client, Role};
+use crate::exit::{INTERRUPTED, Outcome, Usage};
 use crate::output::{remark, say};
-use crate::results::{ResultSet, table};
-use crate::simulate::histogram::{Histogram, human};
-use crate::simulate::landed::{self, Comparison, Tables};
+use crate::simulate::landed::{self, Tables};
 use crate::simulate::progress::Progress;
-use crate::simulate::run::{self, Played, Stage};
+use crate::simulate::run::{self, Stage};
 use crate::simulate::script::{Plan, Script};
-use crate::simulate::stats::Stats;
+use crate::simulate::stats::Played;
+use crate::simulate::told;
 use crate::simulate::visible::{self, Samples};
-use crate::terminal::{Paint, grouped};
 use crate::{games, served};
 
 const AFTER_HELP: &str = "\
@@ -54,7 +49,7 @@ pub(crate) struct PlayArgs {
     #[arg(long, value_name = "NAME|FILE")]
     game: Option<String>,
     /// How many requests; 1000 unless there is a --duration
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     requests: Option<u64>,
     /// How long, such as 500ms, 30s or 5m
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
@@ -117,6 +112,8 @@ pub(crate) struct Session {
     pub(crate) connections: u32,
     pub(crate) rate: Option<f64>,
     pub(crate) seed: u64,
+    /// True when the pipeline ends together with the play: what was interrupted is not verified then.
+    pub(crate) ends_with_pipeline: bool,
 }
 
 impl Session {
@@ -132,13 +129,14 @@ impl Session {
             connections: CONNECTIONS,
             rate: None,
             seed: SystemClock.seed(),
+            ends_with_pipeline: true,
         }
     }
 }
 
 pub(crate) async fn run(args: PlayArgs) -> anyhow::Result<Outcome> {
-    let api = Client::new(&args.api.api, "the API")?;
-    let sql = Client::new(&args.sql.sql, "the SQL endpoint")?;
+    let api = Client::new(&args.api.api, Role::Api)?;
+    let sql = Client::new(&args.sql.sql, Role::Sql)?;
     if let Some(wanted) = &args.game {
         let (wanted, found) = (games::load(wanted)?, served::game(&api).await?);
         if wanted.name() != found.name() {
@@ -165,6 +163,7 @@ pub(crate) async fn run(args: PlayArgs) -> anyhow::Result<Outcome> {
         connections: args.connections,
         rate: args.rate,
         seed: args.seed.unwrap_or_else(|| SystemClock.seed()),
+        ends_with_pipeline: false,
     };
     let stop = Shutdown::new();
     let on_signal = stop.clone();
@@ -174,14 +173,11 @@ pub(crate) async fn run(args: PlayArgs) -> anyhow::Result<Outcome> {
             on_signal.cancel();
         }
         if tokio::signal::ctrl_c().await.is_ok() {
-            std::process::exit(INTERRUPTED);
+            std::process::exit(INTERRUPTED.into());
         }
     });
     play(&session, stop).await
 }
-
-/// The exit code of a process that Ctrl-C ended, as shells have it.
-pub(crate) const INTERRUPTED: i32 = 130;
 
 /// Plays, tells how it went, and verifies.
 pub(crate) async fn play(session: &Session, stop: Shutdown) -> anyhow::Result<Outcome> {
@@ -192,6 +188,7 @@ pub(crate) async fn play(session: &Session, stop: Shutdown) -> anyhow::Result<Ou
             game.name()
         )
     })?;
+    check_kinds(session, game.name(), script.weights.len())?;
     if let Some(sql) = &session.sql {
         // Better to know before an hour of play that nothing can be verified.
         sql.get_text("/readyz", "text/plain").await?;
@@ -227,17 +224,25 @@ pub(crate) async fn play(session: &Session, stop: Shutdown) -> anyhow::Result<Ou
         "{} players, {} connections, seed {}",
         plan.players, plan.connections, plan.seed
     );
-    let stage = Stage::new(script, plan, session.api.authority(), samples, stop)?;
+    let authority = session.api.authority();
+    let stage = Stage::new(script, plan, authority, samples, stop.clone())?;
     let progress = Progress::start(&stage);
     let played = run::run(&stage).await;
     drop(progress);
     over.cancel();
     let played = played?;
-    say(&summary(game.name(), &head, &played))?;
+    say(&told::summary(game.name(), &head, &played))?;
+    if session.ends_with_pipeline && stop.is_cancelled() {
+        remark("interrupted: not verified; `gamepipe verify --data DIR` audits what has landed");
+        return Ok(Outcome::Interrupted);
+    }
     let mut outcome = judge(&played)?;
     if let (Some(sql), Some(watcher)) = (&session.sql, watcher) {
         let comparison = landed::compare(sql, &tables, &played.acknowledged, began).await?;
-        say(&verdict(&comparison, &watcher.await.unwrap_or_default()))?;
+        say(&told::verdict(
+            &comparison,
+            &watcher.await.unwrap_or_default(),
+        ))?;
         if !comparison.is_whole() {
             outcome = Outcome::Findings;
         }
@@ -245,69 +250,38 @@ pub(crate) async fn play(session: &Session, stop: Shutdown) -> anyhow::Result<Ou
     Ok(outcome)
 }
 
-fn summary(game: &str, head: &str, played: &Played) -> String {
-    let paint = Paint::for_stdout();
-    let requests = played.stats.latency.count();
-    let seconds = played.elapsed.as_secs_f64();
-    let rate =
-        f64::from(u32::try_from(requests).unwrap_or(u32::MAX)) / seconds.max(f64::MIN_POSITIVE);
-    let title = format!(
-        "{game}: {} requests in {seconds:.1} s, {rate:.0} per second",
-        grouped(requests)
-    );
-    let mut text = format!("{} ({head})\n", paint.bold(&title));
-    let _ = writeln!(text, "latency  {}", played.stats.latency.line());
-    let _ = write!(
-        text,
-        "{}",
-        table::draw(&answers(&played.stats), table::terminal_width())
-    );
-    if played.stats.unanswered > 0 {
-        let example = played.stats.example.as_deref().unwrap_or_default();
-        let unanswered = format!(
-            "{} requests got no answer; one of them: {example}",
-            grouped(played.stats.unanswered)
-        );
-        let _ = write!(text, "\n{}", paint.bad(&unanswered));
+fn check_kinds(session: &Session, game: &str, kinds: usize) -> Result<(), Usage> {
+    match session.kinds {
+        Some(wanted) if wanted > kinds => Err(Usage(format!(
+            "the simulation of {game} has {kinds} kinds of request: --kinds takes 1 to {kinds}"
+        ))),
+        _ => Ok(()),
     }
-    text
-}
-
-fn answers(stats: &Stats) -> ResultSet {
-    let rows: Vec<_> = stats
-        .answers
-        .iter()
-        .map(|((status, code), count)| json!([status, code, count]))
-        .collect();
-    let columns = json!([
-        {"name": "status", "type": "integer"}, {"name": "code", "type": "varchar"}, {"name": "answers", "type": "bigint"},
-    ]);
-    serde_json::from_value(json!({ "columns": columns, "rows": rows })).unwrap_or_default()
 }
 
 /// Whether the answers alone are as a sound API gives them.
 fn judge(played: &Played) -> anyhow::Result<Outcome> {
-    if played.stats.done() == 0 {
-        let reason = played
-            .stats
+    let all = played.all();
+    if all.done() == 0 {
+        let reason = all
             .example
             .as_deref()
             .unwrap_or("every request was refused");
         anyhow::bail!("nothing was played: {reason}");
     }
     let mut outcome = Outcome::Done;
-    if played.stats.faults() > 0 {
+    if all.faults() > 0 {
         remark(&format!(
             "{} answers are of a kind that a sound API never gives here",
-            played.stats.faults()
+            all.faults()
         ));
         outcome = Outcome::Findings;
     }
-    if played.stats.skipped > 0 {
-        let example = played.stats.example.as_deref().unwrap_or_default();
+    if all.skipped > 0 {
+        let example = all.example.as_deref().unwrap_or_default();
         remark(&format!(
             "{} steps could not be played, for the simulation gives them no values; one reason: {example}",
-            played.stats.skipped
+            all.skipped
         ));
         outcome = Outcome::Findings;
     }
@@ -319,42 +293,6 @@ fn judge(played: &Played) -> anyhow::Result<Outcome> {
         outcome = Outcome::Findings;
     }
     Ok(outcome)
-}
-
-fn verdict(comparison: &Comparison, visible: &Histogram) -> String {
-    let paint = Paint::for_stdout();
-    let events = grouped(comparison.events);
-    let mut text = if comparison.is_whole() {
-        paint.good(&format!(
-            "verified: all {events} acknowledged events are in their tables, exactly once"
-        ))
-    } else {
-        paint.bad(&format!(
-            "not verified: of {events} acknowledged events {} are missing, {} doubled, {} in the wrong tables",
-            comparison.missing.len(),
-            comparison.doubled.len(),
-            comparison.misplaced.len()
-        ))
-    };
-    for id in comparison.missing.iter().take(MAX_SHOWN) {
-        let _ = write!(text, "\n  missing: {id}");
-    }
-    for (id, table) in comparison.doubled.iter().take(MAX_SHOWN) {
-        let _ = write!(text, "\n  doubled: {id} in {table}");
-    }
-    for (id, tables) in comparison.misplaced.iter().take(MAX_SHOWN) {
-        let _ = write!(text, "\n  misplaced: {id} in {tables}");
-    }
-    if visible.count() > 0 {
-        let (p50, p95) = (human(visible.quantile(500)), human(visible.quantile(950)));
-        let _ = write!(
-            text,
-            "\nvisible in SQL after  p50 {p50}   p95 {p95}   max {} ({} samples)",
-            human(visible.max()),
-            visible.count()
-        );
-    }
-    text
 }
 
 #[cfg(test)]

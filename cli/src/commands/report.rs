@@ -8,7 +8,7 @@ use anyhow::Context;
 use clap::{Args, ValueEnum};
 
 use crate::args::SqlAddress;
-use crate::client::Client;
+use crate::client::{Client, Role};
 use crate::exit::{Outcome, Usage};
 use crate::output::{self, remark};
 use crate::report::model::Report;
@@ -63,7 +63,7 @@ enum Form {
 
 pub(crate) async fn run(args: ReportArgs) -> anyhow::Result<Outcome> {
     let form = args.form()?;
-    let client = Client::new(&args.sql.sql, "the SQL endpoint")?;
+    let client = Client::new(&args.sql.sql, Role::Sql)?;
     let title = match &args.title {
         Some(title) => title.clone(),
         None => format!("The game {}", game_name(&client).await?),

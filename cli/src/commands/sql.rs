@@ -13,7 +13,7 @@ use anyhow::Context;
 use clap::{Args, ValueEnum};
 
 use crate::args::SqlAddress;
-use crate::client::Client;
+use crate::client::{Client, Role};
 use crate::exit::{Outcome, Usage};
 
 const AFTER_HELP: &str = "\
@@ -24,8 +24,9 @@ Examples:
   gamepipe sql -f questions.sql                         statements in a file, each ended by a semicolon
   echo 'show tables' | gamepipe sql
 
-Tables: the game's own stand in the schema named like the game; `<game>_raw` has them with the system columns, and
-the system tables beside them. Only reading is possible. csv and json (one object a line) stream, however large.";
+Tables: the game's own stand in the schema named like the game; `<game>_raw` has them with the system columns,
+and the system tables beside them. Only reading is possible. csv and json (one object a line) stream, up to the
+server's setting sql.maxRows (10,000,000 unless set): a longer answer is cut off there, with an error.";
 
 /// Ask the tables: a shell, or one query
 #[derive(Debug, Args)]
@@ -63,7 +64,7 @@ pub(crate) enum Format {
 
 pub(crate) fn run(args: SqlArgs) -> anyhow::Result<Outcome> {
     let runtime = super::client_runtime()?;
-    let client = Client::new(&args.sql.sql, "the SQL endpoint")?;
+    let client = Client::new(&args.sql.sql, Role::Sql)?;
     let options = run::Options {
         format: args.format,
         max_rows: args.max_rows,

@@ -2,27 +2,33 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use clap::Args;
 use gamepipe_config::load::{Effective, Layers, load};
+use gamepipe_config::reference;
 use gamepipe_domain::definition::Game;
 use gamepipe_service::Shutdown;
 use serde_json::json;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::play::{self, INTERRUPTED, Session};
-use crate::client::Client;
-use crate::exit::Outcome;
+use super::play::{self, Session};
+use crate::client::{Client, Role};
+use crate::exit::{INTERRUPTED, Outcome};
 use crate::games;
 use crate::output::{remark, say};
+use crate::questions;
 use crate::report::{gather, summary};
 use crate::results::table;
 use crate::terminal::Paint;
 use crate::up::banner::{self, Places};
+use crate::up::changes;
 use crate::up::data_dir::DataDir;
 use crate::up::stack::{Listeners, Stack};
+
+/// How long an interrupted play may take to say how far it came: requests in flight take milliseconds.
+const SUMMARY: Duration = Duration::from_secs(2);
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -32,12 +38,16 @@ Examples:
   gamepipe up --api 0.0.0.0:5000 --sql 127.0.0.1:0
   gamepipe up --play 500 --exit               play, verify, end: exit code 0 if all is well
 
-Settings: flags, then variables such as GAMEPIPE_API_MAX_IN_FLIGHT, then the file of --config, then defaults; those in
-force are printed at start.
+Settings: flags, then variables such as GAMEPIPE_API_MAX_IN_FLIGHT, then the file of --config, then defaults;
+those in force are printed at start, and --settings explains all of them.
 
 Ctrl-C or SIGTERM drains: requests in flight finish and all that was acknowledged lands, within 10 seconds. A second
 Ctrl-C ends at once; nothing acknowledged is lost by that either, it lands at the next start.
-Exit codes: 0 stopped as asked; 1 a part failed, or --play found something; 2 wrong usage; 130 ended by the second Ctrl-C.";
+A definition that has changed is compared with the one that the data was last used with: what the data can't
+follow is refused, what is lost is told (docs/guides/your-own-game.md).
+
+Exit codes: 0 stopped as asked; 1 a part failed, or --play found something; 2 wrong usage;
+130 --play with --exit was interrupted, or the second Ctrl-C.";
 
 /// Run a whole game pipeline in this process: API, streamer, SQL and their stores
 #[derive(Debug, Args)]
@@ -55,11 +65,17 @@ pub(crate) struct UpArgs {
     /// Where SQL listens; 127.0.0.1:8080 unless set
     #[arg(long, value_name = "ADDR")]
     sql: Option<String>,
+    /// Start although the definition has changed in a way that the data can't follow
+    #[arg(long)]
+    accept_changes: bool,
+    /// Print every setting with its variable, its default and what it means, in Markdown, and end
+    #[arg(long)]
+    settings: bool,
     /// A file with settings (YAML)
     #[arg(long, env = "GAMEPIPE_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
     /// Let simulated players send this many requests, verify the lake, and answer the game's questions
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     play: Option<u64>,
     /// End after --play: exit code 0 if all is well, 1 if not
     #[arg(long, requires = "play")]
@@ -67,21 +83,31 @@ pub(crate) struct UpArgs {
 }
 
 pub(crate) async fn run(args: UpArgs) -> anyhow::Result<Outcome> {
+    if args.settings {
+        let data = std::path::Path::new(".gamepipe/<game>");
+        say(reference::markdown(&presumed(data))?.trim_end())?;
+        return Ok(Outcome::Done);
+    }
     let began = Instant::now();
     let mut signals = Signals::new()?;
-    let game = games::load(&args.game)?;
+    let (game, source) = games::load_with_source(&args.game)?;
+    questions::check(&game, &source).await?;
     let data = args
         .data
         .clone()
         .unwrap_or_else(|| PathBuf::from(".gamepipe").join(game.name()));
     let effective = settings(&args, &data)?;
-    let data = DataDir::take(&data, game.name())?;
+    // The addresses first: a start that is refused for them leaves no directory behind.
     let listeners = Listeners::bind(&effective.settings).await?;
+    let data = DataDir::take(&data, game.name())?;
+    changes::check(&data, &game, args.accept_changes)?;
     let paint = Paint::for_stderr();
     for line in effective.lines() {
         remark(&paint.dim(&line));
     }
-    let mut stack = Stack::start(effective.settings, Arc::clone(&game), listeners).await?;
+    let remember = || data.remember(game.document());
+    let mut stack =
+        Stack::start(effective.settings, Arc::clone(&game), listeners, remember).await?;
     let places = Places {
         api: stack.api,
         sql: stack.sql,
@@ -94,30 +120,53 @@ pub(crate) async fn run(args: UpArgs) -> anyhow::Result<Outcome> {
         Paint::for_stdout(),
     ))?;
 
-    let mut outcome = Ok(Outcome::Done);
     let stop = Shutdown::new();
     let session = args
         .play
         .map(|requests| session(&game, &stack, requests, stop.clone()));
+    let outcome = until_stopped(&args, &mut stack, &mut signals, &stop, session).await;
+    if !args.exit {
+        remark("stopping: what was acknowledged lands first");
+    }
+    let drained = tokio::select! {
+        drained = stack.drain() => drained,
+        () = signals.first() => std::process::exit(INTERRUPTED.into()),
+    };
+    // The directory is free when every part has let go of it.
+    drop(data);
+    let outcome = outcome?;
+    drained.map(|()| outcome)
+}
+
+/// Waits for a signal, the failure of a part, or with `--exit` the end of play. What is played then stops, and says how
+/// far it came.
+async fn until_stopped(
+    args: &UpArgs,
+    stack: &mut Stack,
+    signals: &mut Signals,
+    stop: &Shutdown,
+    session: Option<impl Future<Output = anyhow::Result<Outcome>>>,
+) -> anyhow::Result<Outcome> {
+    let mut playing = session.is_some();
     let mut session = std::pin::pin!(async {
         match session {
             Some(session) => session.await,
             None => std::future::pending().await,
         }
     });
-    let mut played = false;
+    let mut outcome = Ok(Outcome::Done);
     loop {
         tokio::select! {
             error = stack.failed() => {
-                outcome = Err(error);
-                break;
+                stop.cancel();
+                return Err(error);
             }
             () = signals.first() => break,
-            done = &mut session, if !played => {
-                played = true;
+            done = &mut session, if playing => {
+                playing = false;
                 outcome = done;
                 if args.exit {
-                    break;
+                    return outcome;
                 }
                 if let Err(error) = &outcome {
                     remark(&format!("error: {}", crate::exit::describe(error)));
@@ -126,30 +175,36 @@ pub(crate) async fn run(args: UpArgs) -> anyhow::Result<Outcome> {
         }
     }
     stop.cancel();
-    if !args.exit {
-        remark("stopping: what was acknowledged lands first");
+    if playing {
+        tokio::select! {
+            done = &mut session => outcome = done,
+            () = tokio::time::sleep(SUMMARY) => outcome = Ok(Outcome::Interrupted),
+            () = signals.first() => std::process::exit(INTERRUPTED.into()),
+        }
+        // Without --exit, a signal is how it is meant to end.
+        if !args.exit && matches!(outcome, Ok(Outcome::Interrupted)) {
+            outcome = Ok(Outcome::Done);
+        }
     }
-    let drained = tokio::select! {
-        drained = stack.drain() => drained,
-        () = signals.first() => std::process::exit(INTERRUPTED),
-    };
-    // The directory is free when every part has let go of it.
-    drop(data);
-    let outcome = outcome?;
-    drained.map(|()| outcome)
+    outcome
+}
+
+/// What the command puts in the place of defaults.
+fn presumed(data: &std::path::Path) -> Vec<(&'static str, serde_json::Value)> {
+    let below = |name: &str| json!(data.join(name).display().to_string());
+    vec![
+        ("state.path", below("state")),
+        ("log.path", below("log")),
+        ("lake.path", below("lake")),
+        // The relay, the streamer and SQL drain after the API, and all of them have ten seconds.
+        ("api.drainMs", json!(4000)),
+    ]
 }
 
 /// The settings in force. Directories lie below the data directory unless told otherwise.
 fn settings(args: &UpArgs, data: &std::path::Path) -> anyhow::Result<Effective> {
-    let below = |name: &str| json!(data.join(name).display().to_string());
     let mut layers = Layers {
-        presumed: vec![
-            ("state.path", below("state")),
-            ("log.path", below("log")),
-            ("lake.path", below("lake")),
-            // The relay, the streamer and SQL drain after the API, and all of them have ten seconds.
-            ("api.drainMs", json!(4000)),
-        ],
+        presumed: presumed(data),
         environment: std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect(),
@@ -183,10 +238,13 @@ fn session(
         .clone()
         .unwrap_or_else(|| game.name().to_owned());
     async move {
-        let sql = Client::new(&sql, "the SQL endpoint")?;
-        let session = Session::of_requests(Client::new(&api, "the API")?, sql.clone(), requests);
+        let sql = Client::new(&sql, Role::Sql)?;
+        let session = Session::of_requests(Client::new(&api, Role::Api)?, sql.clone(), requests);
         say("")?;
         let mut outcome = play::play(&session, stop).await?;
+        if outcome == Outcome::Interrupted {
+            return Ok(outcome);
+        }
         let report = gather::gather(&sql, &title, &[]).await?;
         say(&format!(
             "\n{}",

@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::args::{ApiAddress, SqlAddress};
 use crate::audit::{Report, live, stopped};
-use crate::client::Client;
+use crate::client::{Client, Role};
 use crate::exit::{Outcome, Usage};
 use crate::games;
 use crate::output::say;
@@ -42,8 +42,8 @@ pub(crate) async fn run(args: VerifyArgs) -> anyhow::Result<Outcome> {
     let report = match &args.data {
         Some(data) => stopped(data, args.game.as_deref()).await?,
         None => {
-            let api = Client::new(&args.api.api, "the API")?;
-            let sql = Client::new(&args.sql.sql, "the SQL endpoint")?;
+            let api = Client::new(&args.api.api, Role::Api)?;
+            let sql = Client::new(&args.sql.sql, Role::Sql)?;
             let game = served::game(&api).await?;
             live::audit(&sql, &game).await?
         }

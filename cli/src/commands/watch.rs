@@ -5,15 +5,17 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
-use gamepipe_domain::event::field;
+use gamepipe_domain::definition::did_you_mean;
+use gamepipe_domain::event::{ACTION_REJECTED, field};
 use gamepipe_domain::time::Timestamp;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::args::ApiAddress;
-use crate::client::Client;
-use crate::exit::Outcome;
+use crate::client::{Client, Role};
+use crate::exit::{Outcome, Usage};
 use crate::output;
+use crate::served;
 use crate::terminal::{Paint, printable};
 
 const AFTER_HELP: &str = "\
@@ -92,7 +94,8 @@ struct Record {
 }
 
 pub(crate) async fn run(args: WatchArgs) -> anyhow::Result<Outcome> {
-    let client = Client::new(&args.api.api, "the API")?;
+    let client = Client::new(&args.api.api, Role::Api)?;
+    check_types(&client, &args.types).await?;
     let mut cursors = start(&client, args.from).await?;
     let mut shown = 0;
     if let Start::Last(count) = args.from {
@@ -111,6 +114,30 @@ pub(crate) async fn run(args: WatchArgs) -> anyhow::Result<Outcome> {
         }
         if records.is_empty() {
             tokio::time::sleep(PAUSE).await;
+        }
+    }
+}
+
+/// An event of a type that the game does not have would never come.
+async fn check_types(client: &Client, types: &[String]) -> anyhow::Result<()> {
+    if types.is_empty() {
+        return Ok(());
+    }
+    let game = served::game(client).await?;
+    let mut known: Vec<&str> = game.events().map(|event| event.name.as_str()).collect();
+    known.push(ACTION_REJECTED);
+    match types
+        .iter()
+        .find(|wanted| !known.contains(&wanted.as_str()))
+    {
+        None => Ok(()),
+        Some(wanted) => {
+            let hint = did_you_mean(wanted, known.iter().copied());
+            let (name, known) = (game.name(), known.join(", "));
+            Err(Usage(format!(
+                "the game {name} has no event {wanted:?}{hint}; it has {known}"
+            ))
+            .into())
         }
     }
 }
@@ -221,7 +248,7 @@ fn line(record: &Record, paint: Paint) -> String {
         .and_then(|time| time.to_rfc3339().get(11..23).map(str::to_owned))
         .unwrap_or_else(|| "??:??:??.???".to_owned());
     let kind = text(field::EVENT_TYPE);
-    let kind = if kind == gamepipe_domain::event::ACTION_REJECTED {
+    let kind = if kind == ACTION_REJECTED {
         paint.bad(kind)
     } else {
         paint.accent(&printable(kind))

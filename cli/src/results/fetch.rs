@@ -95,6 +95,56 @@ pub(crate) async fn reports(client: &Client) -> anyhow::Result<Vec<NamedReport>>
     }
 }
 
+/// The query behind an answer, by which [`failure`] asks what became of it.
+pub(crate) fn query_id(response: &Response<Incoming>) -> Option<String> {
+    let id = response.headers().get("x-query-id")?.to_str().ok()?;
+    Some(id.to_owned())
+}
+
+/// Why a query has failed whose answer had begun: the endpoint can only cut such an answer off, but remembers the reason.
+pub(crate) async fn failure(client: &Client, query_id: Option<&str>) -> anyhow::Error {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Described {
+        failure_info: Option<FailureInfo>,
+    }
+    #[derive(Deserialize)]
+    struct FailureInfo {
+        #[serde(rename = "type")]
+        code: String,
+        message: String,
+    }
+    let cut_off =
+        || anyhow::anyhow!("the answer was cut off; the connection ended, or the query failed");
+    let Some(id) = query_id else { return cut_off() };
+    let path = format!("/v1/query/{}", percent_encode(id));
+    let described: anyhow::Result<Described> = client.get_json(&path).await;
+    match described.ok().and_then(|described| described.failure_info) {
+        Some(info) => anyhow::anyhow!(
+            "the answer is not whole: {}",
+            told(&info.message, &info.code)
+        ),
+        None => cut_off(),
+    }
+}
+
+fn told(message: &str, code: &str) -> String {
+    // The only limit that a long answer meets for its length, so what to do is known.
+    let advice = match code {
+        "EXCEEDED_ROW_LIMIT" => "; the limit is the server's setting sql.maxRows",
+        _ => "",
+    };
+    format!("{message}{advice} ({code})")
+}
+
+/// A result, or the error that a long one ends with.
+#[derive(Deserialize)]
+struct Answer {
+    #[serde(flatten)]
+    result: ResultSet,
+    error: Option<Problem>,
+}
+
 async fn whole(response: Response<Incoming>) -> anyhow::Result<ResultSet> {
     let text = response
         .into_body()
@@ -102,5 +152,13 @@ async fn whole(response: Response<Incoming>) -> anyhow::Result<ResultSet> {
         .await
         .context("the answer was cut off")?
         .to_bytes();
-    serde_json::from_slice(&text).context("the SQL endpoint sent something unexpected")
+    let answer: Answer =
+        serde_json::from_slice(&text).context("the SQL endpoint sent something unexpected")?;
+    match answer.error {
+        None => Ok(answer.result),
+        Some(error) => anyhow::bail!(
+            "the answer is not whole: {}",
+            told(&error.detail, &error.code)
+        ),
+    }
 }

@@ -13,7 +13,7 @@ use super::event_id::parse_uuid;
 use super::players::{Players, Taken};
 use super::request::Target;
 use super::script::{Plan, Script};
-use super::stats::Stats;
+use super::stats::{Played, Stats};
 use super::visible::Samples;
 
 /// How long a worker waits after 503 or a failed connection: it must not storm a server that asks for patience.
@@ -47,25 +47,31 @@ pub(crate) struct Stage {
     stop: Shutdown,
 }
 
+/// Whose request it is, and for what.
+#[derive(Debug, Clone, Copy)]
+struct Worker {
+    index: usize,
+    in_setup: bool,
+}
+
 /// What a worker has seen.
 #[derive(Debug, Default)]
 struct Seen {
+    setup: Stats,
     stats: Stats,
     acknowledged: Vec<u128>,
     malformed: u64,
 }
 
-/// What was played.
-#[derive(Debug, Default)]
-pub(crate) struct Played {
-    /// Counts and latencies, those of the setup included.
-    pub(crate) stats: Stats,
-    /// The ids of all acknowledged events.
-    pub(crate) acknowledged: Vec<u128>,
-    /// Event ids that are no UUIDs.
-    pub(crate) malformed: u64,
-    /// How long it took, setup included.
-    pub(crate) elapsed: Duration,
+impl Seen {
+    /// Where a request of the worker is counted.
+    fn stats_of(&mut self, worker: Worker) -> &mut Stats {
+        if worker.in_setup {
+            &mut self.setup
+        } else {
+            &mut self.stats
+        }
+    }
 }
 
 impl Stage {
@@ -104,7 +110,7 @@ impl Stage {
         Some(self.plan.requests? + self.script.setup_requests(self.players.count()))
     }
 
-    /// What has been seen so far.
+    /// What has been seen so far, without the setup.
     pub(crate) fn stats(&self) -> Stats {
         let mut sum = Stats::default();
         for seen in &self.seen {
@@ -118,15 +124,18 @@ impl Stage {
 pub(crate) async fn run(stage: &Arc<Stage>) -> anyhow::Result<Played> {
     let began = Instant::now();
     in_parallel(stage, setup).await?;
+    let setup_elapsed = began.elapsed();
     let begin = tokio::time::Instant::now();
     in_parallel(stage, move |stage, worker| play(stage, worker, begin)).await?;
     let mut played = Played {
-        elapsed: began.elapsed(),
+        elapsed: begin.elapsed(),
+        setup_elapsed,
         ..Played::default()
     };
     for seen in &stage.seen {
         let mut seen = lock(seen);
         played.stats.merge(&seen.stats);
+        played.setup.merge(&seen.setup);
         played.acknowledged.append(&mut seen.acknowledged);
         played.malformed += seen.malformed;
     }
@@ -151,14 +160,18 @@ where
 }
 
 /// What every player does once, in order; players are shared out among the workers.
-async fn setup(stage: Arc<Stage>, worker: usize) -> anyhow::Result<()> {
+async fn setup(stage: Arc<Stage>, index: usize) -> anyhow::Result<()> {
+    let worker = Worker {
+        index,
+        in_setup: true,
+    };
     let mut connection = Connection::new(&stage.authority);
     while !stage.stop.is_cancelled() {
-        let index = stage.next_player.fetch_add(1, Ordering::Relaxed);
-        if index >= stage.players.count() || stage.script.setup.is_empty() {
+        let player = stage.next_player.fetch_add(1, Ordering::Relaxed);
+        if player >= stage.players.count() || stage.script.setup.is_empty() {
             break;
         }
-        let mut draws = Draws::from_seed(mix(stage.plan.seed, u64::from(index) | 1 << 63));
+        let mut draws = Draws::from_seed(mix(stage.plan.seed, u64::from(player) | 1 << 63));
         for (step, target) in stage
             .script
             .simulation
@@ -166,7 +179,7 @@ async fn setup(stage: Arc<Stage>, worker: usize) -> anyhow::Result<()> {
             .iter()
             .zip(&stage.script.setup)
         {
-            let Some(taken) = stage.players.take(index).await else {
+            let Some(taken) = stage.players.take(player).await else {
                 break;
             };
             for _ in 0..SETUP_ATTEMPTS {
@@ -192,7 +205,11 @@ async fn setup(stage: Arc<Stage>, worker: usize) -> anyhow::Result<()> {
 }
 
 /// What players do then: a step drawn by weight for a player drawn by chance, request after request.
-async fn play(stage: Arc<Stage>, worker: usize, begin: tokio::time::Instant) -> anyhow::Result<()> {
+async fn play(stage: Arc<Stage>, index: usize, begin: tokio::time::Instant) -> anyhow::Result<()> {
+    let worker = Worker {
+        index,
+        in_setup: false,
+    };
     let mut connection = Connection::new(&stage.authority);
     let kinds = stage
         .plan
@@ -265,7 +282,7 @@ impl Stage {
     )]
     async fn act(
         &self,
-        worker: usize,
+        worker: Worker,
         connection: &mut Connection,
         step: &CompiledStep,
         target: &Target,
@@ -311,14 +328,14 @@ impl Stage {
         Ok(After::GoOn)
     }
 
-    fn count(&self, worker: usize, count: impl FnOnce(&mut Stats)) {
-        if let Some(seen) = self.seen.get(worker) {
-            count(&mut lock(seen).stats);
+    fn count(&self, worker: Worker, count: impl FnOnce(&mut Stats)) {
+        if let Some(seen) = self.seen.get(worker.index) {
+            count(lock(seen).stats_of(worker));
         }
     }
 
-    fn note(&self, worker: usize, answer: &Answer, latency: Duration) {
-        let Some(seen) = self.seen.get(worker) else {
+    fn note(&self, worker: Worker, answer: &Answer, latency: Duration) {
+        let Some(seen) = self.seen.get(worker.index) else {
             return;
         };
         let code = if answer.status < 400 {
@@ -327,8 +344,9 @@ impl Stage {
             crate::client::problem(answer.status, &answer.body).code
         };
         let mut seen = lock(seen);
-        seen.stats.latency.record(latency);
-        *seen.stats.answers.entry((answer.status, code)).or_default() += 1;
+        let stats = seen.stats_of(worker);
+        stats.latency.record(latency);
+        *stats.answers.entry((answer.status, code)).or_default() += 1;
         let ids = answer
             .headers
             .get(EVENT_IDS)

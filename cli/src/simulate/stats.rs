@@ -1,6 +1,7 @@
 //! What workers count: answers by status and code, and how long they took.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use gamepipe_domain::rules::simulation::SimulationError;
 
@@ -66,5 +67,31 @@ impl Stats {
             .filter(|((status, _), _)| is_fault(*status))
             .map(|(_, count)| count)
             .sum()
+    }
+}
+
+/// What was played.
+#[derive(Debug, Default)]
+pub(crate) struct Played {
+    /// Counts and latencies of the requests after the setup.
+    pub(crate) stats: Stats,
+    /// Those of the setup.
+    pub(crate) setup: Stats,
+    /// The ids of all acknowledged events, those of the setup included.
+    pub(crate) acknowledged: Vec<u128>,
+    /// Event ids that are no UUIDs.
+    pub(crate) malformed: u64,
+    /// How long the requests after the setup took.
+    pub(crate) elapsed: Duration,
+    /// How long the setup took.
+    pub(crate) setup_elapsed: Duration,
+}
+
+impl Played {
+    /// The counts of the setup and of what followed together.
+    pub(crate) fn all(&self) -> Stats {
+        let mut all = self.stats.clone();
+        all.merge(&self.setup);
+        all
     }
 }

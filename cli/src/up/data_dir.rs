@@ -2,22 +2,26 @@
 //!
 //! ```text
 //! <data>/gamepipe.json   which game it is of, and the layout's version
+//! <data>/definition.json the game's definition with which it was last used, as `gamepipe game render` gives it
 //! <data>/state/          the state store
 //! <data>/log/            the event log
 //! <data>/lake/<table>/   the Delta tables
 //! ```
 
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use gamepipe_domain::definition::document::GameDocument;
 use gamepipe_service::clock::SystemClock;
 use gamepipe_service::directory::DirectoryLock;
 use serde::{Deserialize, Serialize};
 
 /// The file that says whose directory it is.
 const MARKER: &str = "gamepipe.json";
+/// The definition with which the directory was last used.
+const DEFINITION: &str = "definition.json";
 /// The version of the layout. Persisted: raise it when an older gamepipe must not touch what a newer one wrote.
 const FORMAT: u32 = 1;
 
@@ -74,6 +78,43 @@ impl DataDir {
             },
             marker.game,
         ))
+    }
+
+    /// The definition with which the directory was last used; `None` when it has not been used yet.
+    ///
+    /// # Errors
+    /// When there is one that this version of gamepipe can't read.
+    pub(crate) fn remembered(&self) -> anyhow::Result<Option<GameDocument>> {
+        let file = self.path.join(DEFINITION);
+        let text = match fs::read_to_string(&file) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => {
+                return Err(error).with_context(|| format!("failed to read {}", file.display()));
+            }
+        };
+        let document = serde_json::from_str(&text);
+        Ok(Some(document.with_context(|| {
+            format!("{} can't be understood", file.display())
+        })?))
+    }
+
+    /// Remembers the definition: wholly or not at all, whatever happens meanwhile.
+    pub(crate) fn remember(&self, document: &GameDocument) -> anyhow::Result<()> {
+        let file = self.path.join(DEFINITION);
+        let text = serde_json::to_string_pretty(document)? + "\n";
+        if fs::read_to_string(&file).is_ok_and(|known| known == text) {
+            return Ok(());
+        }
+        let fresh = self.path.join(format!("{DEFINITION}.new"));
+        let write = || {
+            let mut out = fs::File::create(&fresh)?;
+            out.write_all(text.as_bytes())?;
+            out.sync_all()?;
+            fs::rename(&fresh, &file)?;
+            fs::File::open(&self.path)?.sync_all()
+        };
+        write().with_context(|| format!("failed to write {}", file.display()))
     }
 
     /// The directory.
@@ -150,6 +191,27 @@ mod tests {
             "{error}"
         );
         assert!(DataDir::take_existing(folder.path()).is_err());
+    }
+
+    #[test]
+    fn the_last_definition_is_remembered() {
+        let folder = tempfile::tempdir().unwrap();
+        let arena = crate::games::load("arena").unwrap();
+        let data = DataDir::take(folder.path(), "arena").unwrap();
+        assert!(data.remembered().unwrap().is_none());
+        data.remember(arena.document()).unwrap();
+        data.remember(arena.document()).unwrap();
+        let known = data.remembered().unwrap().unwrap();
+        assert_eq!(
+            serde_json::to_value(known).unwrap(),
+            serde_json::to_value(arena.document()).unwrap()
+        );
+        std::fs::write(folder.path().join("definition.json"), "{").unwrap();
+        let error = data.remembered().unwrap_err().to_string();
+        assert!(
+            error.contains("definition.json can't be understood"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -93,11 +93,13 @@ async fn bind(address: &str, what: &str, flag: &str) -> anyhow::Result<TcpListen
 }
 
 impl Stack {
-    /// Opens the stores, makes the tables and starts every part.
+    /// Opens the stores, makes the tables and starts every part. `before_serving` is called when all is ready and nothing
+    /// has been changed yet by a request.
     pub(crate) async fn start(
         settings: Settings,
         game: Arc<Game>,
         listeners: Listeners,
+        before_serving: impl FnOnce() -> anyhow::Result<()>,
     ) -> anyhow::Result<Self> {
         let clock: SharedClock = Arc::new(SystemClock);
         let (api_address, sql_address) = (listeners.api.local_addr()?, listeners.sql.local_addr()?);
@@ -135,6 +137,7 @@ impl Stack {
         let watch = DiskWatch::new(Path::new(&settings.state.path), api_probes.clone());
         let api = Api::build(settings.api, game, state, log, clock, api_probes);
         api.check_stores().await?;
+        before_serving()?;
 
         let (serving, relaying) = (Arc::clone(&api), api);
         let parts = vec![

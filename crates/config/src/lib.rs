@@ -3,6 +3,7 @@
 //! [`settings`] gathers them; [`load`] finds their values. Order of precedence: flags, environment `GAMEPIPE_*`, file,
 //! defaults. An unknown field is an error. May import: serde, schemars, domain.
 
+pub mod reference;
 pub mod settings;
 
 pub mod load;

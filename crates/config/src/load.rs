@@ -147,7 +147,7 @@ impl Effective {
     }
 }
 
-fn to_json(settings: &Settings) -> Result<Value, ConfigError> {
+pub(crate) fn to_json(settings: &Settings) -> Result<Value, ConfigError> {
     serde_json::to_value(settings).map_err(|error| ConfigError::Invalid(error.to_string()))
 }
 
@@ -204,7 +204,7 @@ fn is_service_link(name: &str) -> bool {
 }
 
 /// `api.maxBodyBytes` is `GAMEPIPE_API_MAX_BODY_BYTES`.
-fn variable(path: &str) -> String {
+pub(crate) fn variable(path: &str) -> String {
     let mut name = PREFIX.to_owned();
     for letter in path.chars() {
         match letter {

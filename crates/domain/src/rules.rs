@@ -23,6 +23,7 @@ mod input;
 mod node;
 pub mod plan;
 pub mod random;
+mod shown;
 pub mod simulation;
 mod types;
 mod value;
@@ -36,7 +37,9 @@ use crate::request::RequestContext;
 use crate::time::Timestamp;
 use input::Input;
 
+pub use fault::FAULT_CODES;
 pub use input::Invalid;
+pub use shown::shown_state;
 
 /// A request for an action, with everything that the outcome may depend on besides the snapshot.
 #[derive(Debug, Clone, Copy)]
@@ -84,7 +87,8 @@ pub enum Outcome {
 pub struct Refusal {
     /// Which sort, for the HTTP status.
     pub kind: RefusalKind,
-    /// A stable code: the rule's own, `unknown_entity`, `name_taken`, `out_of_bounds`, `arithmetic`, `invalid_key`.
+    /// A stable code: the rule's own; `unknown_entity` or `name_taken`, when an entity is not there or is there already;
+    /// else one of [`FAULT_CODES`], when the outcome has no value or may not be. Clients branch on it, so it never changes.
     pub code: String,
     /// Why, for people.
     pub message: String,

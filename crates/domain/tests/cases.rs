@@ -42,8 +42,8 @@ fn check(folder: &Path, failures: &mut Vec<String>) -> usize {
     for file in files(folder) {
         let text = std::fs::read_to_string(&file).expect("a case file is readable");
         let place = file.display();
-        match read_cases(&text) {
-            Err(problem) => failures.push(format!("{place}: {problem}")),
+        match read_cases(&place.to_string(), &text) {
+            Err(problems) => failures.push(problems.to_string()),
             Ok(cases) => {
                 count += cases.len();
                 failures.extend(cases.iter().filter_map(|case| {

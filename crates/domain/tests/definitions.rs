@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use gamepipe_domain::definition::Game;
 use gamepipe_domain::definition::document::ValueKind;
+use gamepipe_domain::rules::cases::read_cases;
 
 /// The reference games.
 const GAMES: [&str; 5] = ["arena", "guild", "market", "quest", "trade"];
@@ -281,15 +282,36 @@ fn bare_lines(text: &str) -> String {
 fn the_examples_of_the_guide_load_or_are_part_of_one_that_does() {
     let page = project().join("docs/guides/your-own-game.md");
     let parts = yaml_parts(&std::fs::read_to_string(page).unwrap());
+    let (cases, parts): (Vec<String>, Vec<String>) = parts
+        .into_iter()
+        .partition(|part| part.starts_with("- name:"));
     let (whole, fragments): (Vec<String>, Vec<String>) = parts
         .into_iter()
         .partition(|part| part.contains("kind: Game") && part.contains("actions:"));
     assert!(!whole.is_empty() && !fragments.is_empty());
-    for definition in &whole {
-        if let Err(problems) = Game::load("your-own-game.md", definition, &|file| {
-            Err(format!("{file}: no file here"))
-        }) {
-            panic!("{problems}");
+    let games: Vec<Game> = whole
+        .iter()
+        .map(|definition| {
+            let no_files = |file: &str| Err(format!("{file}: no file here"));
+            Game::load("your-own-game.md", definition, &no_files)
+                .unwrap_or_else(|problems| panic!("{problems}"))
+        })
+        .collect();
+    assert!(!cases.is_empty());
+    for text in &cases {
+        let cases =
+            read_cases("your-own-game.md", text).unwrap_or_else(|problems| panic!("{problems}"));
+        for case in cases {
+            let holds = games
+                .iter()
+                .map(|game| case.check(game))
+                .find(Result::is_ok);
+            assert!(
+                holds.is_some(),
+                "{}: {:?}",
+                case.name,
+                case.check(&games[0])
+            );
         }
     }
     for fragment in &fragments {

@@ -19,9 +19,12 @@ pub enum LogFormat {
 
 /// Starts logging to standard error. `filter` is in the syntax of `RUST_LOG`, such as `info` or `gamepipe_api=debug`.
 /// Does nothing when logging has been started already.
-pub fn start_logging(filter: &str, format: LogFormat) {
-    let filter = EnvFilter::try_new(format!("{SILENCED},{filter}"))
-        .unwrap_or_else(|_| EnvFilter::new(format!("{SILENCED},info")));
+///
+/// # Errors
+/// Why `filter` can't be understood; nothing has been started then.
+pub fn start_logging(filter: &str, format: LogFormat) -> Result<(), String> {
+    let filter =
+        EnvFilter::try_new(format!("{SILENCED},{filter}")).map_err(|error| error.to_string())?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
@@ -31,4 +34,5 @@ pub fn start_logging(filter: &str, format: LogFormat) {
         LogFormat::Text => builder.with_target(false).try_init(),
         LogFormat::Json => builder.json().try_init(),
     };
+    Ok(())
 }

@@ -88,7 +88,9 @@ pub struct IdempotencyKey {
 /// What is kept for a key: enough to answer again.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct IdempotencyRecord {
-    /// SHA-256 of the request's canonical parameters, hexadecimal.
+    /// What the request was, as text that is equal for equal requests: another request with the same key has another one,
+    /// and must not be answered with this reply. The store compares nothing; it keeps what its caller made of surface,
+    /// parameters and, where rules read it, host.
     pub fingerprint: String,
     /// The HTTP status that was sent.
     pub status: u16,

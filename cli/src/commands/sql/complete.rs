@@ -136,6 +136,7 @@ impl Validator for ShellHelper {
         let text = context.input();
         let done = text.trim_start().starts_with('\\')
             || split::is_blank(text)
+            || split::leaves(text)
             || split::is_complete(text);
         Ok(if done {
             ValidationResult::Valid(None)

@@ -10,6 +10,9 @@ use crate::client::{Client, Problem};
 use crate::output;
 use crate::results::{fetch, table};
 
+/// The trailer that says that a query has failed after its answer had begun.
+const QUERY_ERROR: &str = "x-query-error";
+
 /// How answers are shown.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Options {
@@ -44,17 +47,30 @@ async fn show_table(client: &Client, sql: &str, options: Options) -> anyhow::Res
 
 /// Streams the endpoint's own form to standard output.
 async fn pass_on(client: &Client, sql: &str, accept: &'static str) -> anyhow::Result<()> {
-    let mut body = fetch::stream(client, sql, accept).await?.into_body();
+    let response = fetch::stream(client, sql, accept).await?;
+    let id = fetch::query_id(&response);
+    let mut body = response.into_body();
     let mut out = output::stdout();
+    let mut is_whole = true;
     while let Some(frame) = body.frame().await {
-        if let Ok(data) = frame
-            .map_err(|error| anyhow::anyhow!("the answer was cut off: {error}"))?
-            .into_data()
-        {
-            out.write_all(&data)?;
+        // CSV can't say that it is not whole, so the endpoint cuts it off; other forms say so at their end.
+        let Ok(frame) = frame else {
+            is_whole = false;
+            break;
+        };
+        match frame.into_data() {
+            Ok(data) => out.write_all(&data)?,
+            Err(frame) => {
+                let trailers = frame.into_trailers().unwrap_or_default();
+                is_whole &= !trailers.contains_key(QUERY_ERROR);
+            }
         }
     }
-    Ok(out.flush()?)
+    out.flush()?;
+    if is_whole {
+        return Ok(());
+    }
+    Err(fetch::failure(client, id.as_deref()).await)
 }
 
 /// Adds the line that an error speaks of, with a caret below its column.

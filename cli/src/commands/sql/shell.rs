@@ -18,7 +18,7 @@ use crate::results::{ResultSet, fetch, table, text_of};
 
 const HELP: &str = "\
 A statement ends with a semicolon and may have many lines. Tab completes. Ctrl-C cancels a running query or
-clears the line; Ctrl-D leaves.
+clears the line; Ctrl-D, exit and quit leave.
   \\d              the tables            \\d TABLE        a table's columns
   \\queries        the game's questions  \\run NAME       answer one of them
   \\format FORMAT  table, csv or json    \\timing         tell how long queries take, or not
@@ -90,6 +90,9 @@ fn step(
     line: &str,
     options: &mut Options,
 ) -> anyhow::Result<Next> {
+    if split::leaves(line) {
+        return Ok(Next::Leave);
+    }
     if line.starts_with('\\') {
         return command(runtime, client, line.trim_end_matches(';').trim(), options);
     }

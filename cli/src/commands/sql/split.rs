@@ -81,6 +81,14 @@ fn scan(text: &str, found: impl Fn(u8, Inside) -> bool) -> Option<usize> {
     None
 }
 
+/// What other shells take, and no SQL.
+pub(super) fn leaves(line: &str) -> bool {
+    let word = line.trim_end_matches(';').trim();
+    ["exit", "quit"]
+        .iter()
+        .any(|leave| word.eq_ignore_ascii_case(leave))
+}
+
 #[cfg(test)]
 mod tests {
     use super::{is_blank, is_complete, statements};
@@ -112,5 +120,11 @@ mod tests {
         assert!(is_blank(" -- nothing\n /* here */ "));
         assert!(!is_blank("-- a\nselect 1"));
         assert!(!is_blank("'"));
+    }
+
+    #[test]
+    fn exit_and_quit_leave_as_in_other_shells() {
+        assert!(super::leaves("exit") && super::leaves("QUIT;") && super::leaves("quit ;"));
+        assert!(!super::leaves("select exit") && !super::leaves("exits"));
     }
 }

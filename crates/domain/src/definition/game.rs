@@ -9,6 +9,7 @@ use super::document::{
     ChartSpec, EntitySpec, EventOrigin, EventSpec, GameDocument, GameSpec, ReportSpec,
     SimulationSpec, ValueSpec,
 };
+pub use super::params::PARAM_CODES;
 use super::problem::Problems;
 use crate::rules::simulation::CompiledSimulation;
 

@@ -10,6 +10,16 @@ use super::suggest::{did_you_mean, shorten};
 use super::value::{self, Mismatch, Reason, absent, check_value, kind_name, normalize, pointer_to};
 use crate::JsonMap;
 
+/// The codes of [`super::game::ParamProblem`] beside those of the game's own `validate` conditions and of [`crate::rules::FAULT_CODES`].
+pub const PARAM_CODES: [&str; 6] = [
+    "missing_parameter",
+    "wrong_type",
+    "out_of_bounds",
+    "unknown_parameter",
+    "duplicate_parameter",
+    "too_deep",
+];
+
 /// See [`super::game::Action::parse_params`].
 pub(super) fn parse(
     specs: &BTreeMap<String, ValueSpec>,

@@ -50,6 +50,10 @@ impl<'a> Walk<'a> {
             if let (NodeValue::Text(text), true) = (&node.value, is_list) {
                 hint = format!("; write `[{}]`", shorten(text));
             }
+            if matches!(node.value, NodeValue::Null) && is_expression(schema) {
+                hint =
+                    "; for no value write \"null\" in quotes: a text is an expression".to_owned();
+            }
             let message = format!("expected {expected}, got {}{hint}", node.describe());
             return self.report(node.place, path, message);
         };
@@ -149,6 +153,11 @@ impl<'a> Walk<'a> {
             }
         }
     }
+}
+
+/// True where a definition takes CEL.
+fn is_expression(schema: &Value) -> bool {
+    schema.get("$ref").and_then(Value::as_str) == Some("#/$defs/Expr")
 }
 
 fn accepts(branch: &Value, node: &Node) -> bool {

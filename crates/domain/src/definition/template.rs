@@ -4,7 +4,7 @@
 const NAME: &str = "NEWGAME";
 
 /// The files by their path beside the definition.
-const FILES: [(&str, &str); 3] = [
+const FILES: [(&str, &str); 4] = [
     ("game.yaml", include_str!("template/game.yaml")),
     (
         "queries/fish_by_kind.sql",
@@ -13,6 +13,10 @@ const FILES: [(&str, &str); 3] = [
     (
         "queries/best_anglers.sql",
         include_str!("template/queries/best_anglers.sql"),
+    ),
+    (
+        "cases/angling.yaml",
+        include_str!("template/cases/angling.yaml"),
     ),
 ];
 
@@ -29,6 +33,7 @@ pub fn new_game(name: &str) -> Vec<(String, String)> {
 mod tests {
     use super::new_game;
     use crate::definition::Game;
+    use crate::rules::cases::read_cases;
 
     #[test]
     fn a_new_game_loads_with_all_its_parts() {
@@ -55,6 +60,13 @@ mod tests {
             (3, 3, 2)
         );
         assert!(game.simulation().is_some());
+        let (file, cases) = files.last().expect("a file of cases");
+        let cases = read_cases(file, cases).unwrap_or_else(|problems| panic!("{problems}"));
+        let wrong: Vec<_> = cases
+            .iter()
+            .filter_map(|case| Some((&case.name, case.check(&game).err()?)))
+            .collect();
+        assert!(cases.len() > 5 && wrong.is_empty(), "{wrong:?}");
         let unfilled = files.iter().find(|(_, text)| text.contains("NEW"));
         assert!(unfilled.is_none(), "{unfilled:?}");
     }

@@ -22,20 +22,28 @@
 //!     reply: null
 //! ```
 //!
-//! What is stated must match, what is not stated may be anything: objects are compared in the fields that are stated, lists
-//! item by item. An event is its data beside `event_type` and `key`.
+//! What is stated must match, what is not stated may be anything. Of an entity and of an event those fields are compared
+//! that are stated, each as a whole (`items: {}` is an empty bag); of a reply those that are stated at any depth. An event
+//! is its data beside `event_type` and `key`.
+
+mod compare;
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
 use serde::Deserialize;
 use serde_json::Value as Json;
 
 use super::types::Fields;
 use super::value::Value;
-use super::{ActionRequest, Decision, Outcome, decide, entities};
+use super::{ActionRequest, Decision, decide, entities};
 use crate::JsonMap;
-use crate::definition::Game;
 use crate::definition::game::{Action, Params};
+use crate::definition::placed::PlacedYaml;
+use crate::definition::problem::Problems;
+use crate::definition::{Game, did_you_mean};
 use crate::entity::{COUNTER_TYPE, Entity, EntityId, Snapshot};
 use crate::request::RequestContext;
 use crate::time::Timestamp;
@@ -43,12 +51,21 @@ use crate::time::Timestamp;
 /// 2026-01-01T00:00:00Z.
 const DEFAULT_NOW: Timestamp = Timestamp::from_micros(1_767_225_600_000_000);
 
+/// What a file of cases is called in errors.
+const FILE: &str = "the case file";
+
 /// One case.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Case {
     /// What it claims.
     pub name: String,
+    /// Its line in the file, from 1.
+    #[serde(skip)]
+    pub line: usize,
+    /// The column in that line, from 1.
+    #[serde(skip)]
+    pub column: usize,
     action: String,
     #[serde(default)]
     given: Given,
@@ -63,7 +80,7 @@ pub struct Case {
     expect: Expected,
 }
 
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Given {
     #[serde(default)]
@@ -72,7 +89,7 @@ struct Given {
     counters: BTreeMap<String, i64>,
 }
 
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Context {
     host: Option<String>,
@@ -80,7 +97,7 @@ struct Context {
     accept: Option<String>,
 }
 
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Expected {
     #[serde(default)]
@@ -95,7 +112,7 @@ struct Expected {
     reply: Option<Json>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum ExpectedOutcome {
     #[default]
@@ -104,23 +121,54 @@ enum ExpectedOutcome {
     Invalid,
 }
 
+impl ExpectedOutcome {
+    /// As a file says it.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Refused => "refused",
+            Self::Invalid => "invalid",
+        }
+    }
+}
+
 fn one() -> u64 {
     1
 }
 
-/// The cases of a file, or what is wrong with it.
-pub fn read_cases(text: &str) -> Result<Vec<Case>, String> {
-    let json = crate::definition::read_plain_yaml(text)?;
-    serde_path_to_error::deserialize(json)
-        .map_err(|error| format!("{}: {}", error.path(), error.inner()))
+static SCHEMA: LazyLock<Json> = LazyLock::new(|| {
+    SchemaSettings::draft2020_12()
+        .into_generator()
+        .into_root_schema_for::<Vec<Case>>()
+        .to_value()
+});
+
+/// The cases of a file, or everything that is wrong with it, with line and column. `file` names it in problems.
+pub fn read_cases(file: &str, text: &str) -> Result<Vec<Case>, Problems> {
+    let yaml = PlacedYaml::read(file, text, FILE)?;
+    yaml.check_shape(&SCHEMA)?;
+    // The shape is right by now, so an error here is one that JSON Schema can't express.
+    let mut cases: Vec<Case> = serde_path_to_error::deserialize(yaml.json()).map_err(|error| {
+        let path = error.path().to_string();
+        Problems(vec![yaml.problem(&path, error.inner().to_string())])
+    })?;
+    for (index, case) in cases.iter_mut().enumerate() {
+        (case.line, case.column) = yaml.place(&format!("[{index}]"));
+    }
+    Ok(cases)
 }
 
 impl Case {
     /// Decides the case; the error lists everything that is not as expected, a line each.
     pub fn check(&self, game: &Game) -> Result<(), String> {
-        let action = game
-            .action(&self.action)
-            .ok_or_else(|| format!("there is no action `{}`", self.action))?;
+        let action = game.action(&self.action).ok_or_else(|| {
+            let known = game.actions().map(Action::name);
+            format!(
+                "there is no action `{}`{}",
+                self.action,
+                did_you_mean(&self.action, known)
+            )
+        })?;
         let context = RequestContext {
             host: self.context.host.clone(),
             user_agent: self.context.user_agent.clone(),
@@ -129,13 +177,7 @@ impl Case {
         let mut wrong = Vec::new();
         match action.parse_params(&[], Some(&self.params), &context, true) {
             Err(problem) => {
-                same(
-                    &mut wrong,
-                    "outcome",
-                    &ExpectedOutcome::Invalid,
-                    &self.expect.outcome,
-                    &problem.detail,
-                );
+                self.check_outcome(&mut wrong, ExpectedOutcome::Invalid, &problem.detail);
                 self.check_code(&mut wrong, &problem.code, &problem.detail);
             }
             Ok(params) => {
@@ -206,90 +248,6 @@ impl Case {
             }
         })
     }
-
-    fn check_code(&self, wrong: &mut Vec<String>, code: &str, message: &str) {
-        if let Some(expected) = &self.expect.code {
-            same(wrong, "code", &code, &expected.as_str(), message);
-        }
-        if let Some(expected) = &self.expect.message {
-            same(wrong, "message", &message, &expected.as_str(), "");
-        }
-    }
-
-    fn check_decision(&self, wrong: &mut Vec<String>, decision: &Decision, snapshot: &Snapshot) {
-        match &decision.outcome {
-            Outcome::Done { reply, .. } => {
-                same(
-                    wrong,
-                    "outcome",
-                    &ExpectedOutcome::Done,
-                    &self.expect.outcome,
-                    "",
-                );
-                if let Some(expected) = &self.expect.reply {
-                    matches(
-                        wrong,
-                        "reply",
-                        expected,
-                        reply.as_ref().unwrap_or(&Json::Null),
-                    );
-                }
-            }
-            Outcome::Refused(refusal) => {
-                same(
-                    wrong,
-                    "outcome",
-                    &ExpectedOutcome::Refused,
-                    &self.expect.outcome,
-                    &refusal.message,
-                );
-                self.check_code(wrong, &refusal.code, &refusal.message);
-            }
-        }
-        let state_of = |id: &EntityId| {
-            let written = decision
-                .writes
-                .iter()
-                .find(|write| write.id == *id)
-                .map(|write| &write.state);
-            let state = written.or_else(|| snapshot.get(id).map(|entity| &entity.state));
-            state.map_or(Json::Null, |state| Json::Object(state.clone()))
-        };
-        for (id, expected) in &self.expect.state {
-            match entity_id(id) {
-                Ok(parsed) => matches(wrong, &format!("state {id}"), expected, &state_of(&parsed)),
-                Err(problem) => wrong.push(problem),
-            }
-        }
-        for (name, expected) in &self.expect.counters {
-            let expected = serde_json::json!({"next": expected});
-            matches(
-                wrong,
-                &format!("counter {name}"),
-                &expected,
-                &state_of(&counter_id(name)),
-            );
-        }
-        if let Some(expected) = &self.expect.events {
-            let found: Vec<Json> = decision.events.iter().map(flat).collect();
-            matches(
-                wrong,
-                "events",
-                &Json::Array(expected.clone()),
-                &Json::Array(found),
-            );
-        }
-    }
-}
-
-fn flat(event: &crate::event::Event) -> Json {
-    let mut fields = event.data.clone();
-    fields.insert(
-        "event_type".to_owned(),
-        Json::from(event.event_type.as_str()),
-    );
-    fields.insert("key".to_owned(), Json::from(event.key.as_str()));
-    Json::Object(fields)
 }
 
 fn entity_id(text: &str) -> Result<EntityId, String> {
@@ -306,44 +264,5 @@ fn counter_id(name: &str) -> EntityId {
     EntityId {
         entity_type: COUNTER_TYPE.to_owned(),
         key: name.to_owned(),
-    }
-}
-
-fn same<T: PartialEq + std::fmt::Debug>(
-    wrong: &mut Vec<String>,
-    place: &str,
-    found: &T,
-    expected: &T,
-    detail: &str,
-) {
-    if found != expected {
-        wrong.push(
-            format!("{place}: expected {expected:?}, found {found:?} {detail}")
-                .trim_end()
-                .to_owned(),
-        );
-    }
-}
-
-/// Compares what is stated.
-fn matches(wrong: &mut Vec<String>, place: &str, expected: &Json, found: &Json) {
-    match (expected, found) {
-        (Json::Object(fields), Json::Object(actual)) => {
-            for (name, value) in fields {
-                let place = format!("{place}.{name}");
-                match actual.get(name) {
-                    Some(actual) => matches(wrong, &place, value, actual),
-                    None => wrong.push(format!("{place}: expected {value}, found nothing")),
-                }
-            }
-        }
-        (Json::Array(items), Json::Array(actual)) if items.len() == actual.len() => {
-            for (index, (item, actual)) in items.iter().zip(actual).enumerate() {
-                matches(wrong, &format!("{place}[{index}]"), item, actual);
-            }
-        }
-        (Json::Number(number), Json::Number(actual)) if number.as_f64() == actual.as_f64() => {}
-        (expected, found) if expected == found => {}
-        (expected, found) => wrong.push(format!("{place}: expected {expected}, found {found}")),
     }
 }

@@ -8,6 +8,7 @@ use super::effects::{self, Cast, check_bounds};
 use super::eval::Machine;
 use super::fault::Fault;
 use super::input::{Input, first_broken};
+use super::node::{Expression, Node};
 use super::plan::{CasePlan, CompiledAction, EmitPlan, EntityPlan, slot};
 use super::value::{Value, entries_to_json};
 use super::{Decision, EntityWrite, MAX_KEY_BYTES, Outcome, Refusal, RefusalKind};
@@ -71,7 +72,7 @@ fn resolve(plan: &CompiledAction, machine: &mut Machine) -> Result<Vec<EntityId>
     let mut keys = Vec::with_capacity(plan.entities.len());
     for entity in &plan.entities {
         let key = machine.text(&entity.key)?;
-        check_key(&key).map_err(|fault| fault.inside(&entity.key.path))?;
+        check_key(&key).map_err(|fault| fault.inside(&source_of(&entity.key, &entity.name)))?;
         keys.push((entity.name.clone(), Value::Text(key.clone())));
         ids.push(EntityId {
             entity_type: entity.entity_type.name.clone(),
@@ -80,6 +81,16 @@ fn resolve(plan: &CompiledAction, machine: &mut Machine) -> Result<Vec<EntityId>
     }
     machine.set(slot::KEY, Value::sorted_map(keys));
     Ok(ids)
+}
+
+/// Where a key comes from, in the words of whoever sent the request: the parameter, else what the key is of.
+fn source_of(key: &Expression, owner: &str) -> String {
+    match &key.node {
+        Node::Field(of, name) if matches!(**of, Node::Slot(slot::PARAMS)) => {
+            format!("parameter `{name}`")
+        }
+        _ => format!("the key of {owner}"),
+    }
 }
 
 fn check_key(key: &str) -> Result<(), Fault> {
@@ -108,7 +119,7 @@ fn action_key(
     match (&plan.key, ids) {
         (Some(key), _) => {
             let text = machine.text(key)?;
-            check_key(&text).map_err(|fault| fault.inside(&key.path))?;
+            check_key(&text).map_err(|fault| fault.inside(&source_of(key, "the events")))?;
             Ok(text.as_ref().to_owned())
         }
         (None, [id, ..]) => Ok(id.key.clone()),
@@ -334,7 +345,7 @@ fn events(
         let key = match &emit.key {
             Some(own) => {
                 let text = machine.text(own)?;
-                check_key(&text).map_err(|fault| fault.inside(&own.path))?;
+                check_key(&text).map_err(|fault| fault.inside(&source_of(own, &emit.event)))?;
                 text.as_ref().to_owned()
             }
             None => key.to_owned(),

@@ -47,18 +47,18 @@ pub(super) fn apply(
     for (effect, value) in case.set.iter().zip(set) {
         let fitted = value
             .coerce(&effect.ty)
-            .map_err(|fault| fault.inside(&effect.value.path))?;
+            .map_err(|fault| fault.inside(&place(cast, effect.entity, &effect.field)))?;
         replace(&mut states, cast, effect.entity, &effect.field, fitted);
     }
     for (effect, value) in case.add.iter().zip(add) {
         let old = current(&states, cast, effect.entity, &effect.field)?;
-        let new =
-            sum(&old, value, Binary::Add).map_err(|fault| fault.inside(&effect.value.path))?;
+        let new = sum(&old, value, Binary::Add)
+            .map_err(|fault| fault.inside(&place(cast, effect.entity, &effect.field)))?;
         replace(&mut states, cast, effect.entity, &effect.field, new);
     }
     for (from, to, part, amount) in moved {
         transfer(&mut states, cast, (from, to), part, amount)
-            .map_err(|fault| fault.inside(&part.amount.path))?;
+            .map_err(|fault| fault.inside(&part.field))?;
     }
     for (name, state) in states.iter().enumerate() {
         if touched.get(name).is_some_and(Option::is_some) {
@@ -101,6 +101,11 @@ fn touch(cast: &Cast<'_>, touched: &mut [Option<usize>], name: usize) -> Result<
             Ok(())
         }
     }
+}
+
+/// A field as whoever sent the request knows it: a path in the definition would tell players nothing.
+fn place(cast: &Cast<'_>, name: usize, field: &str) -> String {
+    format!("{}: {field}", entity_name(cast, name))
 }
 
 fn entity_name(cast: &Cast<'_>, name: usize) -> String {

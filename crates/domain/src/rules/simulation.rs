@@ -4,6 +4,8 @@
 //! Expressions see `me` and, in steps for a pair, `other` (each `{index, name, memory}`), `players`, `catalogs`, the
 //! random functions and, in `remember`, `reply`. The name of a player sees only `me.index`.
 
+mod constants;
+
 use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
@@ -12,12 +14,14 @@ use super::catalogs::catalogs;
 use super::check::{Scope, check_as};
 use super::eval::Machine;
 use super::fault::Fault;
-use super::node::Expression;
+use super::node::{Expression, Node};
 use super::random::Draws;
 use super::types::Type;
 use super::value::Value;
 use crate::JsonMap;
-use crate::definition::document::{ActionSpec, Expr, GameSpec, SimulationSpec, SimulationStep};
+use crate::definition::document::{
+    ActionSpec, Expr, GameSpec, SimulationSpec, SimulationStep, ValueSpec,
+};
 use crate::definition::problem::PathProblem;
 use crate::definition::suggest::did_you_mean;
 use crate::time::Timestamp;
@@ -356,10 +360,25 @@ impl Compiler<'_> {
                 continue;
             };
             if let Some(expression) = self.compile(expr, &path, scope, &Type::of(spec)) {
+                self.check_constants(&path, step, spec, &expression.node);
                 compiled.insert(name.clone(), expression);
             }
         }
         compiled
+    }
+
+    /// What the API would answer with 400 each time is a mistake; what a rule refuses is a player's.
+    fn check_constants(
+        &mut self,
+        path: &str,
+        step: &SimulationStep,
+        spec: &ValueSpec,
+        node: &Node,
+    ) {
+        for reason in constants::never_taken(node, spec) {
+            let message = format!("`{}` never takes this: {reason}", step.action);
+            self.problems.push(PathProblem::new(path, message));
+        }
     }
 }
 

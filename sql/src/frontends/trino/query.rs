@@ -23,6 +23,7 @@ fn described(info: &QueryInfo, now: i64) -> Value {
             "physicalInputDataSize": format!("{}B", progress.bytes),
             "peakUserMemoryReservation": format!("{}B", progress.peak_memory),
         },
+        "failureInfo": info.error().map(|error| json!({"type": error.code.name(), "message": error.message()})),
         "errorCode": info.error().map(|error| json!({"code": error.code.number(), "name": error.code.name()})),
     })
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Report, names};
-use crate::definition::document::{GameDocument, GameSpec};
+use crate::definition::document::{ChartKind, ChartSpec, GameDocument, GameSpec};
 use crate::definition::problem::join;
 use crate::definition::suggest::did_you_mean;
 
@@ -24,6 +24,9 @@ pub(super) fn check(spec: &GameSpec, report: &mut Report) {
                 }
             }
         }
+        if let Some(chart) = &query.chart {
+            self::chart(report, &join(&path, "chart"), chart);
+        }
     }
     for (name, group) in &spec.reports {
         let path = join("spec.reports", name);
@@ -40,6 +43,32 @@ pub(super) fn check(spec: &GameSpec, report: &mut Report) {
             } else if !seen.insert(query) {
                 report.add(query_path, format!("`{query}` is in this report already"));
             }
+        }
+    }
+}
+
+/// What can be said of a chart without its query's columns.
+fn chart(report: &mut Report, path: &str, chart: &ChartSpec) {
+    match chart.kind {
+        ChartKind::Line if chart.x.is_none() => {
+            report.add(path, "a line needs `x`: the column along which it runs");
+        }
+        ChartKind::Number if chart.y.len() > 1 => report.add(
+            join(path, "y"),
+            format!(
+                "a number is one figure, so one column; got {}",
+                chart.y.len()
+            ),
+        ),
+        _ => {}
+    }
+    let mut seen = BTreeSet::new();
+    for (index, column) in chart.y.iter().enumerate() {
+        if !seen.insert(column) || chart.x.as_ref() == Some(column) {
+            report.add(
+                format!("{path}.y[{index}]"),
+                format!("`{column}` is in this chart already"),
+            );
         }
     }
 }

@@ -17,11 +17,11 @@ const MAX_ALIAS_BYTES: usize = 4 << 20;
 /// More problems than this are not read by anyone.
 const MAX_PROBLEMS: usize = 100;
 
-/// The tree of the only document in `text`, or what is wrong with it.
-pub(in super::super) fn parse(text: &str) -> Result<Node, Vec<PlacedProblem>> {
+/// The tree of the only document in `text`, or what is wrong with it; `what` is what the text is, such as `the definition`.
+pub(in super::super) fn parse(text: &str, what: &str) -> Result<Node, Vec<PlacedProblem>> {
     if text.len() > MAX_TEXT_BYTES {
         let message = format!(
-            "the definition is {} bytes long; the limit is {MAX_TEXT_BYTES}",
+            "{what} is {} bytes long; the limit is {MAX_TEXT_BYTES}",
             text.len()
         );
         return Err(vec![PlacedProblem {
@@ -36,10 +36,7 @@ pub(in super::super) fn parse(text: &str) -> Result<Node, Vec<PlacedProblem>> {
         Ok(Some(root)) if builder.problems.is_empty() => Ok(root),
         Ok(Some(_)) => Err(builder.problems),
         Ok(None) => {
-            builder.report(
-                Place { line: 1, column: 1 },
-                "the definition is empty".to_owned(),
-            );
+            builder.report(Place { line: 1, column: 1 }, format!("{what} is empty"));
             Err(builder.problems)
         }
         // JSON has escapes (pairs of surrogates) and blanks (tabs at the start of a line) that YAML refuses.
@@ -100,10 +97,8 @@ impl Builder {
                 Event::DocumentStart(_) => {
                     documents += 1;
                     if documents > 1 {
-                        return self.stop(
-                            at,
-                            "a second document begins here; a definition is one document",
-                        );
+                        return self
+                            .stop(at, "a second document begins here; a file is one document");
                     }
                 }
                 Event::Scalar(text, style, anchor, tag) => {

@@ -1,6 +1,10 @@
 //! YAML into a tree with places: what is read, and what is refused.
 
-use super::{Place, parse};
+use super::{Node, Place, PlacedProblem};
+
+fn parse(text: &str) -> Result<Node, Vec<PlacedProblem>> {
+    super::parse(text, "the definition")
+}
 
 fn problems(text: &str) -> Vec<(usize, usize, String)> {
     parse(text)
