@@ -8,4 +8,5 @@ pub mod conformance;
 pub mod place;
 pub mod redis_server;
 pub mod reexec;
+pub mod transfers;
 pub mod wait;

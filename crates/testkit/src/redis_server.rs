@@ -199,6 +199,8 @@ impl RedisServer {
         command.args(["-c", WATCHDOG, &program]);
         command.args(["--port", &port, "--bind", "127.0.0.1", "--save", ""]);
         command.args(["--appendonly", "yes", "--appendfsync", "everysec"]);
+        // A replica begins at once, not after the 5 s in which others may join.
+        command.args(["--repl-diskless-sync-delay", "0"]);
         command
             .args(["--logfile", "redis.log"])
             .arg("--dir")
@@ -234,8 +236,11 @@ impl RedisServer {
 impl Drop for Process {
     fn drop(&mut self) {
         self.pipe = None;
-        // The watchdog ends right after its server.
         let _ = self.watchdog.wait();
+        // It has sent its signal; what is killed holds its port a moment longer.
+        while is_alive(&self.id) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 }
 

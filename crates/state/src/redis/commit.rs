@@ -11,7 +11,7 @@ use gamepipe_service::failpoint;
 use redis::Cmd;
 
 use super::link::Link;
-use super::scripts::{Outcome, Script};
+use super::scripts::{Answer, Outcome, Script};
 use super::session::Session;
 use crate::encode::{self, Expected};
 use crate::format::{entity, idempotency};
@@ -30,7 +30,9 @@ pub(super) async fn commit(link: &Link, commit: Commit) -> Result<CommitOutcome,
     let session = link.session()?;
     let call = call(link, &session, commit)?;
     failpoint::hit("state.commit.before").map_err(fail)?;
-    let answer = link.run(&session, Script::Commit, &call).await?;
+    let answer: Answer = link
+        .run(&session, &session.commands, Script::Commit, &call)
+        .await?;
     failpoint::hit("state.commit.synced").map_err(fail)?;
     let outcome = match answer.outcome {
         Outcome::Done => CommitOutcome::Committed,

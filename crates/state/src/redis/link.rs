@@ -7,7 +7,7 @@ use std::time::Duration;
 use gamepipe_config::state::{Durability, RedisConfig};
 use gamepipe_service::clock::SharedClock;
 use redis::aio::MultiplexedConnection;
-use redis::{Cmd, ErrorKind, RedisError, RedisResult, ServerErrorKind};
+use redis::{Cmd, ErrorKind, FromRedisValue, RedisError, RedisResult, ServerErrorKind};
 use tokio::sync::{Semaphore, watch};
 
 use super::address::Address;
@@ -15,7 +15,7 @@ use super::head::{Head, Status};
 use super::keys::Keys;
 use super::outbox::Watcher;
 use super::problem::explain;
-use super::scripts::{self, Answer, Script};
+use super::scripts::{self, Script};
 use super::session::Session;
 use crate::encode;
 use crate::store::StateError;
@@ -175,16 +175,17 @@ impl Link {
         answer.map_err(|error| self.error(session, &error))
     }
 
-    /// Runs a script and notes the commit number that it tells. Loads the script when the server has forgotten it: then
-    /// it has not run, so this is no second attempt at anything.
-    pub(super) async fn run(
+    /// Runs a script. Loads it when the server has forgotten it: then it has not run, so this is no second attempt at
+    /// anything.
+    pub(super) async fn run<T: FromRedisValue>(
         &self,
         session: &Session,
+        connection: &MultiplexedConnection,
         script: Script,
         call: &Cmd,
-    ) -> Result<Answer, StateError> {
-        let mut connection = session.commands.clone();
-        let mut answer = self
+    ) -> Result<T, StateError> {
+        let mut connection = connection.clone();
+        let mut answer: RedisResult<T> = self
             .answer(session, call.query_async(&mut connection))
             .await?;
         let no_script = ErrorKind::Server(ServerErrorKind::NoScript);

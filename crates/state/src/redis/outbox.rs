@@ -9,7 +9,7 @@ use tokio::sync::{Notify, watch};
 use super::head::{Head, Status};
 use super::link::Link;
 use super::problem::explain;
-use super::scripts::{Outcome, Script};
+use super::scripts::{Answer, Outcome, Script};
 use super::session::Session;
 use crate::store::{OutboxEntry, StateError};
 
@@ -27,18 +27,11 @@ pub(super) async fn read(
 ) -> Result<Vec<OutboxEntry>, StateError> {
     let session = link.session()?;
     let seen = link.seen();
-    let mut pipeline = redis::pipe();
-    pipeline.atomic().cmd("GET").arg(&link.keys.head);
-    pipeline
-        .cmd("XRANGE")
-        .arg(&link.keys.outbox)
-        .arg(format!("({after}-0"))
-        .arg("+")
-        .arg("COUNT")
-        .arg(max.min(MAX_READ));
-    let mut connection = session.pages.clone();
+    let keys = [&link.keys.head, &link.keys.outbox];
+    let arguments = [after.to_string(), max.min(MAX_READ).to_string()];
+    let call = session.shas.call(Script::Read, &keys, &arguments);
     let (head, entries): (Option<Vec<u8>>, Value) = link
-        .ask(&session, pipeline.query_async(&mut connection))
+        .run(&session, &session.pages, Script::Read, &call)
         .await?;
     let head = link.check_head(&session, head.as_deref(), seen)?;
     if head.status != Status::Open {
@@ -113,7 +106,9 @@ pub(super) async fn trim(link: &Link, up_to: u64) -> Result<(), StateError> {
     let call = session
         .shas
         .call(Script::Trim, &keys, &[&prefix, seen, last, next]);
-    let answer = link.run(&session, Script::Trim, &call).await?;
+    let answer: Answer = link
+        .run(&session, &session.commands, Script::Trim, &call)
+        .await?;
     match answer.outcome {
         Outcome::Done => {
             link.note_commits(answer.number);

@@ -20,8 +20,12 @@ pub(super) fn explain(error: &RedisError, place: &str) -> Problem {
         (ErrorKind::Server(ServerErrorKind::BusyLoading), _) => {
             (true, "is still reading its data from disk; this ends by itself".to_owned())
         }
-        (ErrorKind::Server(ServerErrorKind::NoPerm), _) => {
-            (false, format!("refuses a command: give the user the commands and keys it needs ({error})"))
+        (ErrorKind::Server(ServerErrorKind::NoPerm), _) => (false, too_few_rights(error)),
+        // What a script meets has no code of its own.
+        (ErrorKind::Server(ServerErrorKind::ResponseError), _)
+            if error.detail().is_some_and(|detail| detail.contains("user executing the script can't")) =>
+        {
+            (false, too_few_rights(error))
         }
         (_, "OOM") => (
             false,
@@ -57,4 +61,9 @@ pub(super) fn explain(error: &RedisError, place: &str) -> Problem {
         text: format!("Redis at {place} {text}"),
         breaks,
     }
+}
+
+fn too_few_rights(error: &RedisError) -> String {
+    let needed = "the keys {gamepipe:*, scripting, and reading and writing strings, streams, hashes and sorted sets";
+    format!("refuses a command: give the user more rights (needed: {needed}): {error}")
 }

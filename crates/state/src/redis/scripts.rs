@@ -8,10 +8,11 @@ pub(super) enum Script {
     Open,
     Commit,
     Trim,
+    Read,
 }
 
 /// All of them, in the order of [`Shas`].
-pub(super) const ALL: [Script; 3] = [Script::Open, Script::Commit, Script::Trim];
+pub(super) const ALL: [Script; 4] = [Script::Open, Script::Commit, Script::Trim, Script::Read];
 
 impl Script {
     /// Its text.
@@ -20,21 +21,23 @@ impl Script {
             Self::Open => include_str!("scripts/open.lua"),
             Self::Commit => include_str!("scripts/commit.lua"),
             Self::Trim => include_str!("scripts/trim.lua"),
+            Self::Read => include_str!("scripts/read.lua"),
         }
     }
 }
 
 /// The names that the server gave to [`ALL`].
 #[derive(Debug, Clone)]
-pub(super) struct Shas(pub(super) [String; 3]);
+pub(super) struct Shas(pub(super) [String; 4]);
 
 impl Shas {
     fn get(&self, script: Script) -> &str {
-        let [open, commit, trim] = &self.0;
+        let [open, commit, trim, read] = &self.0;
         match script {
             Script::Open => open,
             Script::Commit => commit,
             Script::Trim => trim,
+            Script::Read => read,
         }
     }
 

@@ -219,7 +219,7 @@ async fn greet(
             .map_err(problem)?;
         shas.push(sha);
     }
-    let shas = Shas(<[String; 3]>::try_from(shas).map_err(|_| String::new())?);
+    let shas = Shas(<[String; 4]>::try_from(shas).map_err(|_| String::new())?);
     let (verdict, detail): (String, String) = open_call(link, &shas, info.get("run_id"))
         .query_async(&mut commands)
         .await
