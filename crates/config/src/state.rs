@@ -30,7 +30,7 @@ impl Default for StateConfig {
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct RedisConfig {
     /// Where it is: `redis://[user[:password]@]host[:port][/db]`, `rediss://` with TLS, or `redis+unix:///path`. Of a
-    /// cluster, any node.
+    /// cluster, any node. Empty: there is none.
     pub url: String,
     /// The password, when the address does not hold it.
     pub password: String,
@@ -47,7 +47,7 @@ pub struct RedisConfig {
 impl Default for RedisConfig {
     fn default() -> Self {
         Self {
-            url: "redis://127.0.0.1:6379".to_owned(),
+            url: String::new(),
             password: String::new(),
             name: "gamepipe".to_owned(),
             durability: Durability::EverySecond,

@@ -13,6 +13,7 @@ mod keys;
 mod link;
 mod outbox;
 mod problem;
+mod repair;
 mod scripts;
 mod session;
 
@@ -27,6 +28,7 @@ use redis::cmd;
 use tokio::task::AbortHandle;
 
 use self::link::Link;
+pub use self::repair::Repair;
 use self::session::Session;
 use crate::format::entity;
 use crate::store::{

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use gamepipe_config::state::{Durability, RedisConfig};
 use gamepipe_service::clock::SystemClock;
-use gamepipe_state::redis::RedisStore;
+use gamepipe_state::redis::{RedisStore, Repair};
 use gamepipe_state::{Commit, CommitOutcome, StateError, StateStore};
 use gamepipe_testkit::redis_server::RedisServer;
 use gamepipe_testkit::reexec::Dice;
@@ -90,65 +90,56 @@ async fn relay(store: &RedisStore, ledger: &Mutex<Ledger>, ends: &AtomicBool) {
     }
 }
 
+/// Makes transfers, each until it is acknowledged, until `ends`; their names.
+async fn write(store: Arc<RedisStore>, writer: u64, ends: Arc<AtomicBool>) -> Vec<String> {
+    let mut acknowledged = Vec::new();
+    for number in 0_u64.. {
+        if ends.load(Ordering::SeqCst) {
+            break;
+        }
+        let name = format!("{writer}-{number}");
+        let (from, to) = pair(writer, number);
+        insist(&store, &name, from, to).await;
+        acknowledged.push(name);
+    }
+    acknowledged
+}
+
 /// AT-1, OV-1, ID-1: whatever was acknowledged survives, and what is tried again under its name is done once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn redis_killed_under_load_with_always_loses_and_doubles_nothing() {
     let mut dice = Dice::from_environment();
-    let always = ["--appendfsync", "always"];
-    let mut server = RedisServer::start(&always);
+    let mut server = RedisServer::start(&["--appendfsync", "always"]);
     let config = RedisConfig {
         durability: Durability::Always,
         ..config(&server)
     };
-    let store = try_open(&config).await.unwrap();
+    // Two processes share the store.
+    let stores = [
+        try_open(&config).await.unwrap(),
+        try_open(&config).await.unwrap(),
+    ];
+    let store = Arc::clone(&stores[0]);
     let ledger = Arc::new(Mutex::new(Ledger::default()));
-    let (ends, relay_ends) = (
-        Arc::new(AtomicBool::new(false)),
-        Arc::new(AtomicBool::new(false)),
-    );
+    let [ends, relay_ends] = [(); 2].map(|()| Arc::new(AtomicBool::new(false)));
     let relaying = {
-        let (store, ledger, ends) = (
-            Arc::clone(&store),
-            Arc::clone(&ledger),
-            Arc::clone(&relay_ends),
-        );
+        let (store, ledger) = (Arc::clone(&store), Arc::clone(&ledger));
+        let ends = Arc::clone(&relay_ends);
         tokio::spawn(async move { relay(&store, &ledger, &ends).await })
     };
-    let mut writers = Vec::new();
-    for writer in 0..WRITERS {
-        // Two processes share the store.
-        let store = if writer % 2 == 0 {
-            Arc::clone(&store)
-        } else {
-            try_open(&config).await.unwrap()
-        };
-        let ends = Arc::clone(&ends);
-        writers.push(tokio::spawn(async move {
-            let mut acknowledged = Vec::new();
-            for number in 0_u64.. {
-                if ends.load(Ordering::SeqCst) {
-                    break;
-                }
-                let name = format!("{writer}-{number}");
-                let (from, to) = pair(writer, number);
-                insist(&store, &name, from, to).await;
-                acknowledged.push(name);
-            }
-            acknowledged
-        }));
-    }
-    let mut reached = 0;
-    for round in 0..12 {
-        let goal = reached + dice.roll(200) as usize;
-        wait::until("transfers go on", async || {
-            ledger.lock().await.transfers() > goal
+    let writers: Vec<_> = (0..WRITERS)
+        .map(|writer| {
+            let store = Arc::clone(&stores[writer as usize % 2]);
+            tokio::spawn(write(store, writer, Arc::clone(&ends)))
         })
-        .await;
-        reached = ledger.lock().await.transfers();
+        .collect();
+    for _ in 0..12 {
+        let goal = ledger.lock().await.transfers() + dice.roll(200) as usize;
+        let goes_on = async || ledger.lock().await.transfers() > goal;
+        wait::until("transfers go on", goes_on).await;
         server.kill();
         tokio::time::sleep(Duration::from_millis(dice.roll(50))).await;
         server.restart();
-        assert!(reached >= round, "{reached}");
     }
     ends.store(true, Ordering::SeqCst);
     let mut acknowledged = Vec::new();
@@ -199,6 +190,7 @@ async fn redis_that_lost_its_last_second_is_noticed_and_told_to_everybody() {
     server.restart();
     refused(&writer, "lost commits that had been acknowledged").await;
     let told = async || {
+        // Whoever reads is told, at the latest when the server is looked at again.
         let refused = try_money(&*reader, 0)
             .await
             .map_err(|error| error.to_string());
@@ -214,6 +206,51 @@ async fn redis_that_lost_its_last_second_is_noticed_and_told_to_everybody() {
         error.contains("lost commits") && error.contains("commit 21 had been seen"),
         "{error}"
     );
+}
+
+#[tokio::test]
+async fn redis_that_lost_commits_goes_on_when_a_person_accepts_it_and_gives_no_number_twice() {
+    let mut server = RedisServer::start(&[]);
+    let (store, idle) = (open(&server).await, open(&server).await);
+    for number in 0..20 {
+        transfer(&*store, &format!("t{number}"), 0, 1)
+            .await
+            .unwrap();
+    }
+    assert_eq!(money(&*idle, 1).await.1, START_MONEY + 20);
+    server.kill();
+    cut(&server, 10);
+    server.restart();
+    refused(&store, "lost commits that had been acknowledged").await;
+    let repair = Repair::connect(&config(&server), Arc::new(SystemClock))
+        .await
+        .unwrap();
+    assert_eq!(repair.outbox_id(), store.outbox_id());
+    // The log has entries that the outbox lost.
+    repair.accept_loss(40).await.unwrap();
+    for (number, store) in [&store, &idle].into_iter().enumerate() {
+        insist(store, &format!("after {number}"), 0, 1).await;
+    }
+    store.trim_outbox(40).await.unwrap();
+    let entries = store.outbox(40, 10).await.unwrap();
+    let sequences: Vec<u64> = entries.iter().map(|entry| entry.sequence).collect();
+    assert_eq!(sequences, [41, 42, 43, 44]);
+    assert_eq!(
+        money(&*store, 1).await.1,
+        START_MONEY + 21,
+        "19 were left, and 2 came"
+    );
+    server.restart();
+    insist_on_trim(&store, 44).await;
+    transfer(&*store, "later", 0, 1).await.unwrap();
+}
+
+/// Trims again until Redis answers.
+async fn insist_on_trim(store: &RedisStore, up_to: u64) {
+    wait::until("the outbox is trimmed", async || {
+        store.trim_outbox(up_to).await.is_ok()
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -240,6 +277,24 @@ async fn redis_that_lost_what_the_log_has_is_noticed_by_the_relay_although_every
     );
     refused(&store, "until the relay has compared").await;
     assert!(store.outbox(0, 10).await.is_err());
+}
+
+#[tokio::test]
+async fn redis_set_back_while_it_runs_is_noticed_by_the_next_request() {
+    const HEAD: &str = "{gamepipe:gamepipe}head";
+    let server = RedisServer::start(&[]);
+    let store = open(&server).await;
+    transfer(&*store, "before", 0, 1).await.unwrap();
+    let old_head = server.ask(&["GET", HEAD]);
+    transfer(&*store, "after", 0, 1).await.unwrap();
+    server.ask(&["SET", HEAD, &old_head]);
+    let commit = Commit {
+        expected: vec![(transfers::player(5), 0)],
+        ..Commit::default()
+    };
+    let error = store.commit(commit).await.unwrap_err();
+    assert!(matches!(error, StateError::Unavailable(_)), "{error}");
+    refused(&store, "stands at commit 1, and commit 2 had been seen").await;
 }
 
 #[tokio::test]
@@ -325,6 +380,28 @@ async fn redis_that_was_flushed_is_never_taken_for_an_empty_store() {
     refused(&newcomer, "no longer holds").await;
     let error = try_open(&config(&server)).await.unwrap_err().to_string();
     assert!(error.contains("but not its head"), "{error}");
+}
+
+#[tokio::test]
+async fn redis_begun_anew_while_connected_takes_no_commit_of_the_store_before() {
+    let server = RedisServer::start(&[]);
+    let store = open(&server).await;
+    transfer(&*store, "before", 0, 1).await.unwrap();
+    server.ask(&["FLUSHALL"]);
+    let newcomer = open(&server).await;
+    for number in 0..3 {
+        transfer(&*newcomer, &format!("anew {number}"), 0, 1)
+            .await
+            .unwrap();
+    }
+    let commit = Commit {
+        expected: vec![(transfers::player(5), 0)],
+        events: vec![("p5".to_owned(), "of the store before 0".into())],
+        ..Commit::default()
+    };
+    let error = store.commit(commit).await.unwrap_err();
+    assert!(matches!(error, StateError::Unavailable(_)), "{error}");
+    assert_eq!(newcomer.outbox_depth().await.unwrap(), 6);
 }
 
 #[tokio::test]

@@ -24,6 +24,10 @@ impl std::fmt::Debug for Address {
 impl Address {
     /// The address in the settings.
     pub(super) fn new(config: &RedisConfig) -> Result<Self, StateError> {
+        if config.url.is_empty() {
+            let text = "state.redis.url is not set: where is Redis?";
+            return Err(StateError::Invalid(text.to_owned()));
+        }
         // The library's own message would repeat the address, password and all.
         let wrong = || {
             StateError::Invalid(

@@ -50,9 +50,19 @@ pub(super) fn explain(error: &RedisError, place: &str) -> Problem {
             true,
             "can't be reached: connection refused; is Redis running there, and is state.redis.url right?".to_owned(),
         ),
+        (ErrorKind::Io, _) if error.to_string().contains("certificate") => (
+            true,
+            format!(
+                "shows a TLS certificate that is not trusted here: {error}; add its authority to the system's \
+                 certificates (or SSL_CERT_FILE), or correct the host's name in state.redis.url"
+            ),
+        ),
         (ErrorKind::Io, _) => (
             true,
-            format!("can't be reached, or the connection broke: {error}; is Redis running there, and is state.redis.url right?"),
+            format!(
+                "can't be reached, or the connection broke: {error}; is Redis running there, and is state.redis.url \
+                 right (rediss:// for TLS)?"
+            ),
         ),
         (ErrorKind::Server(ServerErrorKind::ResponseError), _) => (false, format!("answered: {error}")),
         _ => (true, format!("answered: {error}")),

@@ -2,7 +2,7 @@
 
 use redis::{Cmd, FromRedisValue, ParsingError, Value};
 
-/// One of the scripts.
+/// One of the scripts that sessions call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Script {
     Open,
@@ -10,6 +10,9 @@ pub(super) enum Script {
     Trim,
     Read,
 }
+
+/// The one that a person runs, after a loss.
+pub(super) const ACCEPT: &str = include_str!("scripts/accept.lua");
 
 /// All of them, in the order of [`Shas`].
 pub(super) const ALL: [Script; 4] = [Script::Open, Script::Commit, Script::Trim, Script::Read];

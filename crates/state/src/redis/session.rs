@@ -151,15 +151,20 @@ impl Session {
     }
 }
 
-/// Follows a cluster's directions to the node that has the store.
 async fn find(link: &Link) -> Result<Session, String> {
+    let (address, commands) = find_node(link).await?;
+    greet(link, address, commands).await
+}
+
+/// Follows a cluster's directions to the node that has the store.
+pub(super) async fn find_node(link: &Link) -> Result<(Address, MultiplexedConnection), String> {
     let mut address = link.address.clone();
     for _ in 0..=MAX_REDIRECTS {
         let mut commands = dial(&address).await?;
         let head = cmd("GET").arg(&link.keys.head).to_owned();
         let answer: Result<redis::Value, RedisError> = head.query_async(&mut commands).await;
         let Err(error) = answer else {
-            return greet(link, address, commands).await;
+            return Ok((address, commands));
         };
         let node = error
             .redirect_node()
