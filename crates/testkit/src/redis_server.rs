@@ -109,16 +109,34 @@ impl RedisServer {
         }
     }
 
-    /// Starts it again with other settings.
+    /// Starts it again on the same folder and another port, where nobody looks for it.
     ///
     /// # Panics
     /// When it does not start.
-    pub fn restart_with(&mut self, settings: &[&str]) {
-        self.settings = settings
-            .iter()
-            .map(|setting| (*setting).to_owned())
-            .collect();
+    pub fn restart_elsewhere(&mut self) {
+        self.restart_at(free_port());
+    }
+
+    /// Starts it again on the same folder and this port, with no settings of its own: a primary, if it was a replica. What
+    /// a fail-over does to a service's address.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn restart_at(&mut self, port: u16) {
+        self.kill();
+        self.settings.clear();
+        self.port = port;
         self.restart();
+    }
+
+    /// Moves it to a port as it runs, its connections kept.
+    ///
+    /// # Panics
+    /// When the port is taken.
+    pub fn move_to(&mut self, port: u16) {
+        let moved = self.ask(&["CONFIG", "SET", "port", &port.to_string()]);
+        assert_eq!(moved, "OK");
+        self.port = port;
     }
 
     /// Stops it where it stands (SIGSTOP): it answers nothing and keeps its connections.

@@ -1,4 +1,4 @@
-#!lua flags=no-writes,allow-oom
+#!lua flags=no-writes
 -- Reads a page of the outbox together with the head. A script, and no transaction, for Redis refuses those without memory
 -- to spare.
 --

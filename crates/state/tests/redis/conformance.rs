@@ -20,7 +20,6 @@ async fn open(place: &Place) -> Store {
     }
 }
 
-/// The module's name is what these tests are skipped by where there is no Redis.
 mod redis_store {
     gamepipe_testkit::state_store_conformance!(super::open);
 }

@@ -1,7 +1,5 @@
 //! Everything that can be wrong with a Redis is named, with what to change, and never with the password.
 
-#![expect(clippy::unwrap_used, reason = "a test")]
-
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::sync::Arc;
