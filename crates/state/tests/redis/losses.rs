@@ -228,6 +228,17 @@ async fn redis_begun_anew_while_connected_takes_no_commit_of_the_store_before() 
     assert_eq!(newcomer.outbox_depth().await.unwrap(), 6);
 }
 
+/// Waits until a new replica has written what it got: its file is begun anew, in the background.
+async fn on_disk(replica: &RedisServer) {
+    let is_written = async || {
+        let info = replica.ask(&["INFO", "persistence"]);
+        ["aof_rewrite_in_progress:0", "aof_rewrite_scheduled:0"]
+            .iter()
+            .all(|part| info.contains(part))
+    };
+    wait::until("the replica's file is written", is_written).await;
+}
+
 #[tokio::test]
 async fn redis_failing_over_to_a_replica_that_lags_is_noticed() {
     let mut primary = RedisServer::start(&[]);
@@ -237,6 +248,7 @@ async fn redis_failing_over_to_a_replica_that_lags_is_noticed() {
     transfer(&*store, "replicated", 0, 1).await.unwrap();
     let has_it = async || replica.ask(&["XLEN", "{gamepipe:gamepipe}outbox"]) == "2";
     wait::until("the replica has it", has_it).await;
+    on_disk(&replica).await;
     let error = try_open(&config(&replica)).await.unwrap_err().to_string();
     assert!(
         error.contains("read-only replica") && error.contains("primary"),
@@ -259,6 +271,7 @@ async fn redis_failing_over_to_a_replica_that_has_all_goes_on() {
     transfer(&*store, "replicated", 0, 1).await.unwrap();
     let has_it = async || replica.ask(&["XLEN", "{gamepipe:gamepipe}outbox"]) == "2";
     wait::until("the replica has it", has_it).await;
+    on_disk(&replica).await;
     primary.kill();
     replica.ask(&["REPLICAOF", "NO", "ONE"]);
     replica.restart_at(primary.port());
