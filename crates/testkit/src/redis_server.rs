@@ -20,7 +20,7 @@ const START_DEADLINE: Duration = Duration::from_secs(30);
 const START_ATTEMPTS: usize = 5;
 
 /// Runs the server, says its process id, and kills it when the test's end of the pipe closes: also when the test is killed.
-const WATCHDOG: &str = "\"$0\" \"$@\" >/dev/null 2>&1 & echo $!; read -r _; kill -9 $!";
+const WATCHDOG: &str = "\"$0\" \"$@\" >/dev/null 2>&1 & echo $!; read -r _; kill -9 $!; wait";
 
 /// A running Redis.
 #[derive(Debug)]
