@@ -2,6 +2,8 @@
 //!
 //! A tool that this machine can't have is skipped with its reason; in CI that is an error.
 
+mod redis;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -104,6 +106,12 @@ pub(crate) fn install() -> Result<Tools> {
             what: "curl",
             tests: "curl_",
             found: debian_program("curl", "--version", "curl"),
+        },
+        Tool {
+            variable: "GAMEPIPE_TEST_REDIS",
+            what: "Redis",
+            tests: "redis_",
+            found: redis::server(),
         },
     ]);
     if in_ci() && !tools.skips().is_empty() {

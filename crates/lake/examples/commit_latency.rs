@@ -5,6 +5,8 @@
 //!
 //! `cargo run --release -p gamepipe-lake --example commit_latency [epochs]` (10,000 unless told otherwise)
 
+#![expect(clippy::print_stdout, reason = "an example prints its figures")]
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};

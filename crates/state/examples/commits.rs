@@ -1,4 +1,5 @@
-//! How fast the embedded store commits: `cargo run --release -p gamepipe-state --example commits [SECONDS]`.
+//! How fast a store commits: `cargo run --release -p gamepipe-state --example commits [SECONDS] [REDIS_URL]`.
+//! Without an address it is the embedded store, in the working directory. In Redis each run leaves a store behind.
 //!
 //! A commit is what an action makes: one entity of 6 fields, one event of 300 bytes, one idempotency record. Prints, and
 //! judges nothing: the figures depend on the disk.
@@ -13,11 +14,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use gamepipe_config::state::StateConfig;
+use gamepipe_config::state::{Durability, RedisConfig, StateConfig};
 use gamepipe_domain::entity::EntityId;
 use gamepipe_domain::time::Timestamp;
 use gamepipe_service::clock::{Clock, SystemClock};
 use gamepipe_state::embedded::EmbeddedStore;
+use gamepipe_state::redis::RedisStore;
 use gamepipe_state::{Commit, CommitOutcome, IdempotencyKey, IdempotencyRecord, StateStore};
 use serde_json::json;
 
@@ -29,27 +31,47 @@ async fn main() {
         .nth(1)
         .and_then(|text| text.parse().ok())
         .unwrap_or(5);
+    let redis = std::env::args().nth(2);
     for callers in [1, 8, 64, 256] {
-        run(callers, Duration::from_secs(seconds)).await;
+        let length = Duration::from_secs(seconds);
+        if let Some(url) = &redis {
+            run(in_redis(url, callers).await, callers, length).await;
+        } else {
+            let folder = tempfile::tempdir_in(".").unwrap();
+            let config = StateConfig {
+                path: folder.path().display().to_string(),
+                ..StateConfig::default()
+            };
+            let store = EmbeddedStore::open(&config, Arc::new(SystemClock)).unwrap();
+            run(store, callers, length).await;
+        }
     }
 }
 
-async fn run(callers: u64, length: Duration) {
-    let folder = tempfile::tempdir_in(".").unwrap();
-    let config = StateConfig {
-        path: folder.path().display().to_string(),
-        ..StateConfig::default()
+/// A store of its own for each number of callers: a store that is not there yet is empty.
+async fn in_redis(url: &str, callers: u64) -> Arc<RedisStore> {
+    let run = SystemClock.seed();
+    let config = RedisConfig {
+        url: url.to_owned(),
+        name: format!("commits-{run}-{callers}"),
+        durability: Durability::None,
+        ..RedisConfig::default()
     };
-    let store = EmbeddedStore::open(&config, Arc::new(SystemClock)).unwrap();
+    RedisStore::open(&config, Arc::new(SystemClock))
+        .await
+        .unwrap()
+}
+
+async fn run(store: Arc<dyn StateStore>, callers: u64, length: Duration) {
     let (begun, cpu) = (Instant::now(), cpu_seconds());
     let relay = {
         let store = Arc::clone(&store);
-        tokio::spawn(async move { trim(&store).await })
+        tokio::spawn(async move { trim(&*store).await })
     };
     let tasks: Vec<_> = (0..callers)
         .map(|caller| {
             let store = Arc::clone(&store);
-            tokio::spawn(async move { act(&store, caller, callers, begun, length).await })
+            tokio::spawn(async move { act(&*store, caller, callers, begun, length).await })
         })
         .collect();
     let mut latencies: Vec<u64> = Vec::new();
@@ -73,7 +95,7 @@ async fn run(callers: u64, length: Duration) {
 }
 
 /// What a relay does, without a log.
-async fn trim(store: &EmbeddedStore) {
+async fn trim(store: &dyn StateStore) {
     let mut after = 0;
     loop {
         store.outbox_changed(after).await;
@@ -85,7 +107,7 @@ async fn trim(store: &EmbeddedStore) {
 }
 
 async fn act(
-    store: &EmbeddedStore,
+    store: &dyn StateStore,
     caller: u64,
     callers: u64,
     begun: Instant,

@@ -4,7 +4,6 @@
 //! cut could take back, and an idempotency record that is found is a promise that was kept.
 
 mod disk;
-mod format;
 mod plan;
 mod writer;
 
@@ -26,6 +25,7 @@ use self::writer::{Request, Writer};
 use crate::store::{
     Commit, CommitOutcome, IdempotencyKey, IdempotencyRecord, OutboxEntry, StateError, StateStore,
 };
+use crate::{encode, format};
 
 /// What the writer takes at once.
 const LIMITS: BatchLimits = BatchLimits {
@@ -113,7 +113,7 @@ impl StateStore for EmbeddedStore {
         let view = self.disk.view();
         ids.iter()
             .map(|id| {
-                let key = format::entity::encode_key(id).map_err(disk::invalid)?;
+                let key = format::entity::encode_key(id).map_err(encode::invalid)?;
                 let found = view.snapshot.get(&self.disk.entities, key);
                 let Some(bytes) = found.map_err(|error| self.disk.error(error))? else {
                     return Ok(None);
@@ -130,7 +130,7 @@ impl StateStore for EmbeddedStore {
         key: &IdempotencyKey,
         now: Timestamp,
     ) -> Result<Option<IdempotencyRecord>, StateError> {
-        let key = format::idempotency::encode_key(key).map_err(disk::invalid)?;
+        let key = format::idempotency::encode_key(key).map_err(encode::invalid)?;
         let found = self.disk.view().snapshot.get(&self.disk.idempotency, key);
         let Some(bytes) = found.map_err(|error| self.disk.error(error))? else {
             return Ok(None);
@@ -170,7 +170,7 @@ impl StateStore for EmbeddedStore {
         after: Option<&str>,
         max: usize,
     ) -> Result<Vec<(EntityId, Entity)>, StateError> {
-        let prefix = format::entity::type_prefix(entity_type).map_err(disk::invalid)?;
+        let prefix = format::entity::type_prefix(entity_type).map_err(encode::invalid)?;
         let after = after.map(str::to_owned);
         self.read_aside(move |disk| disk.scan(prefix, after.as_deref(), max))
             .await

@@ -28,10 +28,11 @@ pub trait StateStore: Send + Sync + std::fmt::Debug {
     /// Up to `max` outbox entries with a sequence number above `after`, in order. Only durable ones.
     async fn outbox(&self, after: u64, max: usize) -> Result<Vec<OutboxEntry>, StateError>;
 
-    /// Forgets outbox entries up to and including `up_to`: they are on the log.
+    /// Forgets outbox entries up to and including `up_to`: they are on the log, and with that the store and the log agree.
+    /// A store that may have lost its last commits refuses everything else but [`StateStore::outbox_depth`] until then.
     async fn trim_outbox(&self, up_to: u64) -> Result<(), StateError>;
 
-    /// Waits until the outbox may hold an entry above `after`.
+    /// Waits until the outbox may hold an entry above `after`; ends at once when the store can't be asked.
     async fn outbox_changed(&self, after: u64);
 
     /// How many entries wait in the outbox (metrics, readiness, drain).

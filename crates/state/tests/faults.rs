@@ -6,27 +6,18 @@
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
-use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use gamepipe_config::state::StateConfig;
-use gamepipe_domain::JsonMap;
-use gamepipe_domain::entity::EntityId;
-use gamepipe_domain::time::Timestamp;
 use gamepipe_service::clock::SystemClock;
 use gamepipe_state::embedded::EmbeddedStore;
-use gamepipe_state::{
-    Commit, CommitOutcome, IdempotencyKey, IdempotencyRecord, StateError, StateStore,
-};
+use gamepipe_state::{StateError, StateStore};
 use gamepipe_testkit::place::Place;
 use gamepipe_testkit::reexec::{Dice, Victim, role, say};
+use gamepipe_testkit::transfers::{Ledger, START_MONEY, money, pair, transfer};
 
-const PLAYERS: u64 = 6;
 const WRITERS: u64 = 8;
-const START_MONEY: i64 = 1000;
-const FAR: Timestamp = Timestamp::from_micros(i64::MAX);
 
 fn open(path: &Path) -> Result<Arc<EmbeddedStore>, StateError> {
     let config = StateConfig {
@@ -34,64 +25,6 @@ fn open(path: &Path) -> Result<Arc<EmbeddedStore>, StateError> {
         ..StateConfig::default()
     };
     EmbeddedStore::open(&config, Arc::new(SystemClock))
-}
-
-fn player(number: u64) -> EntityId {
-    EntityId {
-        entity_type: "player".into(),
-        key: format!("p{number}"),
-    }
-}
-
-fn key(name: &str) -> IdempotencyKey {
-    IdempotencyKey {
-        action: "transfer".into(),
-        key: name.into(),
-    }
-}
-
-async fn money(store: &EmbeddedStore, number: u64) -> (u64, i64) {
-    match &store.load(&[player(number)]).await.unwrap()[0] {
-        Some(entity) => (entity.version, entity.state["money"].as_i64().unwrap()),
-        None => (0, START_MONEY),
-    }
-}
-
-fn state(money: i64) -> JsonMap {
-    JsonMap::from_iter([("money".to_owned(), money.into())])
-}
-
-/// Moves money between two players, with an event for each and a record, all named `name`.
-async fn transfer(store: &EmbeddedStore, name: &str, from: u64, to: u64) -> Result<(), StateError> {
-    loop {
-        let ((from_version, has), (to_version, gets)) =
-            (money(store, from).await, money(store, to).await);
-        let record = IdempotencyRecord {
-            fingerprint: String::new(),
-            status: 200,
-            content_type: "text/plain".into(),
-            body: name.into(),
-            event_ids: Vec::new(),
-            expires: FAR,
-        };
-        let commit = Commit {
-            expected: vec![(player(from), from_version), (player(to), to_version)],
-            writes: vec![
-                (player(from), state(has - 1)),
-                (player(to), state(gets + 1)),
-            ],
-            events: vec![
-                (format!("p{from}"), Bytes::from(format!("{name} -1"))),
-                (format!("p{to}"), Bytes::from(format!("{name} 1"))),
-            ],
-            idempotency: Some((key(name), record)),
-            now: None,
-        };
-        match store.commit(commit).await? {
-            CommitOutcome::Conflict => {}
-            CommitOutcome::Committed | CommitOutcome::Replayed(_) => return Ok(()),
-        }
-    }
 }
 
 /// The victim: transfers from many sides until it is killed, saying what was acknowledged.
@@ -106,9 +39,8 @@ async fn transfers_until_killed() {
             tokio::spawn(async move {
                 for number in 0_u64.. {
                     let name = format!("{round}-{writer}-{number}");
-                    let from = (writer + number) % PLAYERS;
-                    let to = (from + 1 + number % (PLAYERS - 1)) % PLAYERS;
-                    if transfer(&store, &name, from, to).await.is_err() {
+                    let (from, to) = pair(writer, number);
+                    if transfer(&*store, &name, from, to).await.is_err() {
                         return;
                     }
                     say(&name);
@@ -126,8 +58,7 @@ async fn transfers_until_killed() {
 async fn a_kill_at_any_moment_loses_and_invents_nothing() {
     let place = Place::new();
     let mut dice = Dice::from_environment();
-    let mut trimmed = 0;
-    let mut balances: HashMap<String, i64> = HashMap::new();
+    let mut ledger = Ledger::default();
     for round in 0..20 {
         let failpoint = match dice.roll(6) {
             0 => format!("state.commit.before=kill@{}", 1 + dice.roll(30)),
@@ -144,64 +75,10 @@ async fn a_kill_at_any_moment_loses_and_invents_nothing() {
         }
         acknowledged.extend(victim.kill());
         let store = open(place.path()).unwrap();
-        trimmed = check(&store, &acknowledged, trimmed, &mut balances).await;
+        ledger.drain(&*store).await;
+        ledger.check(&*store, &acknowledged).await;
     }
-    assert!(trimmed > 100, "hardly anything happened: {trimmed}");
-}
-
-/// Checks a round's leavings; trims the outbox and returns how far.
-async fn check(
-    store: &EmbeddedStore,
-    acknowledged: &[String],
-    trimmed: u64,
-    balances: &mut HashMap<String, i64>,
-) -> u64 {
-    let mut by_name: BTreeMap<String, i64> = BTreeMap::new();
-    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-    let mut last = trimmed;
-    loop {
-        let page = store.outbox(last, 1000).await.unwrap();
-        let Some(end) = page.last() else { break };
-        assert_eq!(
-            page[0].sequence,
-            last + 1,
-            "the outbox goes on without a gap"
-        );
-        last = end.sequence;
-        for entry in page {
-            let text = String::from_utf8(entry.value.to_vec()).unwrap();
-            let (name, change) = text.split_once(' ').unwrap();
-            let change: i64 = change.parse().unwrap();
-            *balances.entry(entry.key).or_insert(START_MONEY) += change;
-            *by_name.entry(name.to_owned()).or_default() += change;
-            *counts.entry(name.to_owned()).or_default() += 1;
-        }
-    }
-    for name in acknowledged {
-        assert_eq!(counts.get(name), Some(&2), "{name} was acknowledged");
-    }
-    for (name, change) in by_name {
-        assert_eq!((counts[&name], change), (2, 0), "{name} is there by half");
-        let record = store
-            .idempotency_record(&key(&name), Timestamp::from_micros(0))
-            .await
-            .unwrap();
-        assert_eq!(record.unwrap().body, name, "{name} has its record");
-    }
-    let mut sum = 0;
-    for number in 0..PLAYERS {
-        let (_, money) = money(store, number).await;
-        let of_events = *balances.get(&format!("p{number}")).unwrap_or(&START_MONEY);
-        assert_eq!(
-            money, of_events,
-            "the events of p{number} add up to the balance"
-        );
-        sum += money;
-    }
-    assert_eq!(sum, START_MONEY * PLAYERS as i64);
-    assert_eq!(store.outbox_depth().await.unwrap(), last - trimmed);
-    store.trim_outbox(last).await.unwrap();
-    last
+    assert!(ledger.last() > 100, "hardly anything happened: {ledger:?}");
 }
 
 /// The victim: six transfers one after the other, saying how each went and what can be read then.
@@ -210,11 +87,11 @@ async fn six_transfers() {
     let Some(path) = role() else { return };
     let store = open(Path::new(&path)).unwrap();
     for number in 0..6 {
-        let outcome = match transfer(&store, &format!("t{number}"), 0, 1).await {
+        let outcome = match transfer(&*store, &format!("t{number}"), 0, 1).await {
             Ok(()) => "done".to_owned(),
             Err(error) => error.to_string(),
         };
-        let (_, money) = money(&store, 1).await;
+        let (_, money) = money(&*store, 1).await;
         say(&format!("{money} {outcome}"));
     }
 }
@@ -251,7 +128,7 @@ async fn a_failure_before_the_write_concerns_its_group_only() {
     assert_eq!(money_after(&lines), [1, 2, 2, 3, 4, 5]);
     assert!(lines[2].contains("unavailable"), "{lines:?}");
     let store = open(place.path()).unwrap();
-    assert_eq!(money(&store, 1).await.1, START_MONEY + 5);
+    assert_eq!(money(&*store, 1).await.1, START_MONEY + 5);
 }
 
 #[tokio::test]
@@ -275,9 +152,9 @@ async fn a_failed_sync_acknowledges_nothing_and_shows_nothing_until_a_restart() 
     );
     let store = open(place.path()).unwrap();
     // The outcome of the third is open; the later ones were never begun.
-    let found = money(&store, 1).await.1 - START_MONEY;
+    let found = money(&*store, 1).await.1 - START_MONEY;
     assert!(found == 2 || found == 3, "{found}");
-    transfer(&store, "t9", 0, 1).await.unwrap();
+    transfer(&*store, "t9", 0, 1).await.unwrap();
 }
 
 #[tokio::test]
@@ -296,9 +173,9 @@ async fn a_lost_answer_is_found_again_by_its_key() {
     );
     assert_eq!(money_after(&lines), [1, 2, 3, 4, 5, 6]);
     let store = open(place.path()).unwrap();
-    transfer(&store, "t2", 0, 1).await.unwrap();
+    transfer(&*store, "t2", 0, 1).await.unwrap();
     assert_eq!(
-        money(&store, 1).await.1,
+        money(&*store, 1).await.1,
         START_MONEY + 6,
         "replayed, not done again"
     );
@@ -310,7 +187,7 @@ async fn transfers_until_refused() {
     let Some(path) = role() else { return };
     let store = open(Path::new(&path)).unwrap();
     for number in 0.. {
-        match transfer(&store, &format!("t{number}"), 0, 1).await {
+        match transfer(&*store, &format!("t{number}"), 0, 1).await {
             Ok(()) => say(&format!("t{number}")),
             Err(error) => {
                 say(&format!("refused {error}"));
@@ -318,9 +195,9 @@ async fn transfers_until_refused() {
             }
         }
     }
-    let again = transfer(&store, "again", 0, 1).await.unwrap_err();
+    let again = transfer(&*store, "again", 0, 1).await.unwrap_err();
     say(&format!("refused {again}"));
-    say(&format!("read {}", money(&store, 1).await.1));
+    say(&format!("read {}", money(&*store, 1).await.1));
 }
 
 #[tokio::test]
@@ -344,12 +221,12 @@ async fn a_full_disk_refuses_keeps_what_was_acknowledged_and_recovers_by_a_resta
         format!("read {}", START_MONEY + done as i64)
     );
     let store = open(place.path()).unwrap();
-    let found = money(&store, 1).await.1 - START_MONEY;
+    let found = money(&*store, 1).await.1 - START_MONEY;
     assert!(
         found == done as i64 || found == done as i64 + 1,
         "{found} {done}"
     );
-    transfer(&store, "after", 0, 1).await.unwrap();
+    transfer(&*store, "after", 0, 1).await.unwrap();
 }
 
 #[tokio::test]
@@ -389,7 +266,7 @@ async fn damaged_files_give_an_error_that_names_the_directory_and_never_a_panic(
     let place = Place::new();
     let store = open(place.path()).unwrap();
     for number in 0..50 {
-        transfer(&store, &format!("t{number}"), number % 6, (number + 1) % 6)
+        transfer(&*store, &format!("t{number}"), number % 6, (number + 1) % 6)
             .await
             .unwrap();
     }

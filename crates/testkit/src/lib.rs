@@ -1,9 +1,12 @@
-//! What tests share: a clock that tests turn, waiting with a deadline, and the conformance suites of the two stores.
+//! What tests share: a clock that tests turn, waiting with a deadline, servers to test against, and the conformance suites
+//! of the two stores.
 //!
 //! Only tests depend on it. May import: domain, service, and the ports of state and eventlog.
 
 pub mod clock;
 pub mod conformance;
 pub mod place;
+pub mod redis_server;
 pub mod reexec;
+pub mod transfers;
 pub mod wait;

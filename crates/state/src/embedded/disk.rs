@@ -11,8 +11,9 @@ use gamepipe_service::clock::Clock;
 use gamepipe_service::directory::{DirectoryError, DirectoryLock, create_once};
 use tokio::sync::watch;
 
-use super::format::meta::{self, Identity, OutboxMarks};
-use super::format::{FormatError, entity, outbox};
+use crate::encode;
+use crate::format::meta::{self, Identity, OutboxMarks};
+use crate::format::{FormatError, entity, outbox};
 use crate::store::{OutboxEntry, StateError};
 
 /// The folder of the database within the store's directory.
@@ -204,18 +205,10 @@ impl Disk {
     }
 }
 
-/// A caller's value that can't be stored.
-pub(super) fn invalid(error: FormatError) -> StateError {
-    StateError::Invalid(error.to_string())
-}
-
 fn create(folder: &Path, cache_bytes: u64, clock: &dyn Clock) -> Result<(), StateError> {
     let path = folder.display().to_string();
-    let outbox_id = uuid::Builder::from_random_bytes(
-        ((u128::from(clock.seed()) << 64) | u128::from(clock.seed())).to_be_bytes(),
-    );
     let identity = Identity {
-        outbox_id: outbox_id.into_uuid().to_string(),
+        outbox_id: encode::new_id(clock),
         created_micros: clock.now_micros(),
     };
     let db = open_database(folder, cache_bytes)?;

@@ -6,20 +6,14 @@
 
 use std::collections::HashMap;
 
-use gamepipe_domain::JsonMap;
-use gamepipe_domain::entity::{EntityId, Version};
+use gamepipe_domain::entity::Version;
 use gamepipe_domain::time::Timestamp;
 
-use super::disk::{Disk, invalid};
-use super::format::meta::OutboxMarks;
-use super::format::{entity, idempotency, outbox};
+use super::disk::Disk;
+use crate::encode::{self, EncodedWrite, Expected, invalid};
+use crate::format::meta::OutboxMarks;
+use crate::format::{entity, idempotency, outbox};
 use crate::store::{Commit, CommitOutcome, IdempotencyKey, IdempotencyRecord, StateError};
-
-/// The largest commit, in bytes: a request body's limit with room to spare, and a fraction of a memtable.
-const MAX_COMMIT_BYTES: usize = 8 << 20;
-
-/// An entity's stored key, its new version and its new stored form.
-type EncodedWrite = (Vec<u8>, (Version, Vec<u8>));
 
 /// A group's changes.
 pub(super) struct Plan<'a> {
@@ -69,13 +63,9 @@ impl<'a> Plan<'a> {
                 Err(stored_key) => changes.record = Some((stored_key, record)),
             }
         }
-        let mut expected = Vec::with_capacity(commit.expected.len());
-        for (id, version) in commit.expected {
-            let key = entity::encode_key(&id).map_err(invalid)?;
-            expected.push((id, key, version));
-        }
-        changes.entities = encode_writes(&expected, &commit.writes)?;
-        for (_, key, version) in &expected {
+        let expected = encode::expected(commit.expected)?;
+        changes.entities = encode::writes(&expected, &commit.writes)?;
+        for Expected { key, version, .. } in &expected {
             if self.version(key)? != *version {
                 return Ok(CommitOutcome::Conflict);
             }
@@ -207,32 +197,6 @@ impl Changes {
             .iter()
             .map(|(key, record)| key.len() + record.body.len());
         let bytes: usize = entities.chain(events).chain(record).sum();
-        if bytes > MAX_COMMIT_BYTES {
-            let text =
-                format!("a commit of {bytes} bytes is above the limit of {MAX_COMMIT_BYTES}");
-            return Err(StateError::Invalid(text));
-        }
-        Ok(())
+        encode::check_size(bytes)
     }
-}
-
-fn encode_writes(
-    expected: &[(EntityId, Vec<u8>, Version)],
-    writes: &[(EntityId, JsonMap)],
-) -> Result<Vec<EncodedWrite>, StateError> {
-    let mut encoded: Vec<EncodedWrite> = Vec::with_capacity(writes.len());
-    for (id, state) in writes {
-        let name = || format!("{} {:?}", id.entity_type, id.key);
-        let Some((_, key, version)) = expected.iter().find(|(expected, ..)| expected == id) else {
-            let text = format!("{} is written without an expected version", name());
-            return Err(StateError::Invalid(text));
-        };
-        if encoded.iter().any(|(other, _)| other == key) {
-            return Err(StateError::Invalid(format!("{} is written twice", name())));
-        }
-        let version = version.saturating_add(1);
-        let value = entity::encode_entity(version, state).map_err(invalid)?;
-        encoded.push((key.clone(), (version, value)));
-    }
-    Ok(encoded)
 }

@@ -11,9 +11,9 @@ use gamepipe_service::failpoint;
 use tokio::sync::oneshot;
 
 use super::disk::Disk;
-use super::format::meta::{self, OutboxMarks};
-use super::format::{idempotency, outbox};
 use super::plan::Plan;
+use crate::format::meta::{self, OutboxMarks};
+use crate::format::{idempotency, outbox};
 use crate::store::{Commit, CommitOutcome, StateError};
 
 /// How many expired idempotency records a batch removes at least: more than it can add, so that they never pile up.

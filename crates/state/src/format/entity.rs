@@ -74,10 +74,18 @@ pub(crate) fn decode_key(key: &[u8]) -> Result<EntityId, FormatError> {
 /// The stored form of an entity.
 pub(crate) fn encode_entity(version: Version, state: &JsonMap) -> Result<Vec<u8>, FormatError> {
     let mut out = Vec::with_capacity(128);
-    out.push(TAG);
-    out.extend_from_slice(&version.to_le_bytes());
+    out.extend_from_slice(&encode_header(version));
     encode_map(&mut out, state)?;
     Ok(out)
+}
+
+/// What the stored form of an entity of this version begins with, and no other: enough to compare versions.
+pub(crate) fn encode_header(version: Version) -> [u8; 9] {
+    let mut header = [TAG; 9];
+    if let Some(place) = header.last_chunk_mut() {
+        *place = version.to_le_bytes();
+    }
+    header
 }
 
 /// The entity that [`encode_entity`] stored.
@@ -103,7 +111,8 @@ mod tests {
 
     use super::super::value::tests::any_map;
     use super::{
-        Entity, EntityId, decode_entity, decode_key, decode_version, encode_entity, encode_key,
+        Entity, EntityId, decode_entity, decode_key, decode_version, encode_entity, encode_header,
+        encode_key,
     };
 
     fn id(entity_type: &str, key: &str) -> EntityId {
@@ -118,6 +127,7 @@ mod tests {
         fn entities_round_trip(version: u64, state in any_map()) {
             let bytes = encode_entity(version, &state).unwrap();
             prop_assert_eq!(decode_version(&bytes).unwrap(), version);
+            prop_assert!(bytes.starts_with(&encode_header(version)));
             prop_assert_eq!(decode_entity(&bytes).unwrap(), Entity { version, state });
         }
 

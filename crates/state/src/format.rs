@@ -1,18 +1,19 @@
-//! What stands in the store: a file per stored key and value, with both directions and a tag byte each.
+//! What stands in a store: a file per stored key and value, with both directions and a tag byte each. The embedded store
+//! keeps all of it; the one in Redis shares entities and idempotency records, and what surrounds them is its own.
 //!
 //! Persisted: keep stable. A changed form gets a new tag, and its decoder goes on reading the old one.
 
-pub(super) mod bytes;
-pub(super) mod value;
+pub(crate) mod bytes;
+pub(crate) mod value;
 
-pub(super) mod entity;
-pub(super) mod idempotency;
-pub(super) mod meta;
-pub(super) mod outbox;
+pub(crate) mod entity;
+pub(crate) mod idempotency;
+pub(crate) mod meta;
+pub(crate) mod outbox;
 
 /// Why stored bytes can't be read, or a value can't be stored.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum FormatError {
+pub(crate) enum FormatError {
     /// The bytes end too early or go on too long.
     #[error("{0} has the wrong length")]
     Length(&'static str),
