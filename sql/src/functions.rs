@@ -5,7 +5,7 @@ use std::sync::Arc;
 use datafusion::common::Result;
 use datafusion::execution::FunctionRegistry;
 use datafusion::execution::session_state::SessionState;
-use datafusion::logical_expr::AggregateUDF;
+use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 
 mod arithmetic;
 mod bounded;
@@ -19,11 +19,13 @@ mod text;
 
 pub(crate) use budget::Budget;
 
-/// Puts them into a query's state. Scalar functions are exchanged where a plan calls them: operators call some, too.
+/// Functions that the engine lacks; they need nothing of a query.
+pub(crate) fn added() -> Vec<Arc<ScalarUDF>> {
+    json::functions()
+}
+
+/// Puts the others into a query's state. Scalar functions are exchanged where a plan calls them: operators call some, too.
 pub(crate) fn install(state: &mut SessionState, budget: &Arc<Budget>) -> Result<()> {
-    for function in json::functions() {
-        state.register_udf(function)?;
-    }
     if let Some(engines) = state.aggregate_functions().get("sum").cloned() {
         let checked = AggregateUDF::new_from_impl(sum::CheckedSum::new(engines));
         state.register_udaf(Arc::new(checked))?;

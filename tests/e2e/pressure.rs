@@ -85,7 +85,9 @@ fn a_query_beyond_its_memory_is_refused_by_name_and_the_endpoint_lives() -> Resu
 #[test]
 fn functions_that_make_much_out_of_little_are_refused_by_name_and_memory_stays_bounded()
 -> Result<()> {
-    let platform = Start::game("arena").up()?;
+    let platform = Start::game("arena")
+        .setting("GAMEPIPE_SQL_MEMORY_BYTES", "268435456")
+        .up()?;
     let sql = platform.sql()?;
     let many = |part: &str, count: usize| vec![part; count].join(", ");
     for hungry in [

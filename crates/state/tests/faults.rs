@@ -300,3 +300,26 @@ async fn damaged_files_give_an_error_that_names_the_directory_and_never_a_panic(
         matches!(open(place.path()), Err(StateError::Corrupt(text)) if text.contains("version"))
     );
 }
+
+#[tokio::test]
+async fn a_keyspace_without_its_pointer_is_refused_and_not_wiped() {
+    let place = Place::new();
+    let store = open(place.path()).unwrap();
+    transfer(&*store, "t", 0, 1).await.unwrap();
+    let before = store.scan("player", None, 100).await.unwrap();
+    drop(store);
+    let mut keyspaces = 0;
+    for keyspace in std::fs::read_dir(place.path().join("db/keyspaces")).unwrap() {
+        // fjall would take the keyspace for one that was never finished, and remove it with all its players.
+        let pointer = keyspace.unwrap().path().join("current");
+        let whole = std::fs::read(&pointer).unwrap();
+        std::fs::remove_file(&pointer).unwrap();
+        let refused = open(place.path()).unwrap_err().to_string();
+        assert!(refused.contains("current"), "{refused}");
+        std::fs::write(&pointer, whole).unwrap();
+        keyspaces += 1;
+    }
+    assert!(keyspaces >= 5, "{keyspaces}");
+    let store = open(place.path()).unwrap();
+    assert_eq!(store.scan("player", None, 100).await.unwrap(), before);
+}

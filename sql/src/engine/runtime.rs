@@ -115,11 +115,13 @@ impl Engine {
 
 /// Functions, rules and planners, without anything that could make tables or files.
 fn base_state() -> SessionState {
-    SessionStateBuilder::new()
+    let mut builder = SessionStateBuilder::new()
         .with_default_features()
         .with_table_factories(std::collections::HashMap::new())
-        .with_file_formats(Vec::new())
-        .build()
+        .with_file_formats(Vec::new());
+    let scalar = builder.scalar_functions().get_or_insert_default();
+    scalar.extend(functions::added());
+    builder.build()
 }
 
 fn session_config(session: &Session, threads: usize) -> SessionConfig {

@@ -176,15 +176,17 @@ fn of_plan(text: &str) -> QueryError {
     QueryError::new(code, line)
 }
 
+/// The engine's own words name its operators: they go to the log.
 fn of_resources(text: &str) -> QueryError {
     let line = first_line(text);
-    let disk = line.contains("disk") || line.contains("spill");
-    let code = if disk {
-        ErrorCode::ExceededSpillLimit
-    } else {
-        ErrorCode::ExceededLocalMemoryLimit
-    };
-    QueryError::new(code, line)
+    if line.contains("disk") || line.contains("spill") {
+        return QueryError::new(ErrorCode::ExceededSpillLimit, line);
+    }
+    tracing::debug!(reason = line, "a query exceeded the memory of all queries");
+    QueryError::new(
+        ErrorCode::ExceededLocalMemoryLimit,
+        "Query exceeded the memory that all queries share (sql.memoryBytes): fewer columns, groups or rows at once need less",
+    )
 }
 
 fn of_execution(text: &str) -> QueryError {

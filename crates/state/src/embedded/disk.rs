@@ -22,6 +22,10 @@ const FOLDER: &str = "db";
 /// A file that every database of fjall has, from the moment it is complete.
 const MARKER: &str = "version";
 
+/// The folder of fjall's keyspaces within a database, and the file that each of them has.
+const KEYSPACES: &str = "keyspaces";
+const POINTER: &str = "current";
+
 /// How much of a keyspace's changes gather in memory before they are written as a table, in bytes. The memory of a busy
 /// store is a few times this.
 const MEMTABLE_BYTES: u64 = 16 << 20;
@@ -77,6 +81,7 @@ impl Disk {
             let text = format!("{}: the file {MARKER:?} is missing", folder.display());
             return Err(StateError::Corrupt(text));
         }
+        check_keyspaces(&folder)?;
         let path = path.display().to_string();
         let db = open_database(&folder, cache_bytes)?;
         let open = |name| open_keyspace(&db, name).map_err(|error| storage_error(&path, error));
@@ -246,6 +251,34 @@ fn open_keyspace(db: &Database, name: &str) -> fjall::Result<Keyspace> {
     db.keyspace(name, || {
         KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE_BYTES)
     })
+}
+
+/// Every keyspace must have its pointer to its newest tables. fjall takes one without for a keyspace that was never
+/// finished, and removes what is left of it: all players, for one.
+fn check_keyspaces(folder: &Path) -> Result<(), StateError> {
+    let unreadable = |error: std::io::Error| {
+        StateError::Unavailable(format!("can't look into {}: {error}", folder.display()))
+    };
+    for entry in std::fs::read_dir(folder.join(KEYSPACES)).map_err(unreadable)? {
+        let keyspace = entry.map_err(unreadable)?.path();
+        if keyspace.is_dir() && !keyspace.join(POINTER).is_file() {
+            let text = format!("{}: the file {POINTER:?} is missing", keyspace.display());
+            return Err(StateError::Corrupt(text));
+        }
+    }
+    Ok(())
+}
+
+/// Why the storage engine could not write, in words.
+pub(super) fn write_failure(error: &fjall::Error) -> String {
+    match error {
+        // Its own threads met the cause and have logged it.
+        fjall::Error::Poisoned => {
+            "a write in the background failed, as an earlier line of the process's log says; is the disk full?".to_owned()
+        }
+        fjall::Error::Io(error) | fjall::Error::Storage(LsmError::Io(error)) => error.to_string(),
+        other => other.to_string(),
+    }
 }
 
 fn storage_error(path: &str, error: fjall::Error) -> StateError {

@@ -10,7 +10,7 @@ use gamepipe_service::clock::SharedClock;
 use gamepipe_service::failpoint;
 use tokio::sync::oneshot;
 
-use super::disk::Disk;
+use super::disk::{Disk, write_failure};
 use super::plan::Plan;
 use crate::format::meta::{self, OutboxMarks};
 use crate::format::{idempotency, outbox};
@@ -107,7 +107,7 @@ impl Writer {
         let written = batch
             .durability(None)
             .commit()
-            .map_err(|error| error.to_string());
+            .map_err(|error| write_failure(&error));
         let synced = written
             .and_then(|()| {
                 failpoint::hit("state.commit.written").map_err(|error| error.to_string())
@@ -116,7 +116,7 @@ impl Writer {
                 self.disk
                     .db
                     .persist(PersistMode::SyncData)
-                    .map_err(|error| error.to_string())
+                    .map_err(|error| write_failure(&error))
             });
         if let Err(error) = synced {
             return Err(Failure {
@@ -296,7 +296,7 @@ impl Writer {
             return Ok(());
         }
         batch.commit().map_err(|error| Failure {
-            reason: self.break_down(&error.to_string()),
+            reason: self.break_down(&write_failure(&error)),
             applied: false,
         })
     }
