@@ -17,6 +17,14 @@ const MEASURED: Duration = Duration::from_secs(10);
 /// Connections: ours at 64 and 128; the peer at the number where it does best.
 const OURS: [usize; 2] = [64, 128];
 const PEERS: usize = 32;
+/// Connections that race for one wallet at the end.
+const RACERS: usize = 16;
+/// Players that they race for, and the requests of each connection for one of them.
+const RACED: u64 = 200;
+const TURNS: u64 = 20;
+/// What the raced players must have in all: the start, what was dug less the fee, less the knives.
+const LEDGER: &str = "select 200 * 100 + coalesce((select sum(gold_found - 5) from dig_for_gold_events where username like 'r%'), 0) \
+                      - 5 * (select count(*) from purchase_weapon_events where username like 'r%')";
 
 pub(crate) fn run() -> Result<()> {
     say(&format!("# actions\n{}", describe()));
@@ -37,7 +45,19 @@ pub(crate) fn run() -> Result<()> {
     }
     let (now, peak) = memory_mib(platform.pid())?;
     say(&format!("gamepipe memory {now:.0} MiB, peak {peak:.0} MiB"));
+    race(&api)?;
     platform.wait_until_landed()?;
+    let mut wallets = 0;
+    for player in 0..RACED {
+        let entity = api.get(&format!("/v1/entities/player/r{player}"))?.json()?;
+        wallets += entity["state"]["money"]
+            .as_i64()
+            .context("a player without money")?;
+    }
+    let due = platform.sql()?.value(LEDGER)?;
+    say(&format!(
+        "gamepipe after a race of {RACERS} connections for one wallet after another: {wallets} gold, their events say {due}"
+    ));
     platform.stop()?;
 
     let flask = FlaskGame::start()?;
@@ -51,15 +71,33 @@ pub(crate) fn run() -> Result<()> {
         &outcome,
         flask.cpu_seconds()? - before,
     );
+    race(&peer)?;
     let lost = flask.lost_debits()?;
     say(&format!(
-        "Flask + Redis lost {lost} of the debits it acknowledged"
+        "Flask + Redis after such a race: {lost} of all that it acknowledged is lost"
     ));
     say(&format!(
         "ratio: {:.1} x Flask + Redis (target: 12)",
         best / theirs
     ));
     Ok(())
+}
+
+/// All connections play the same player at a time, and the next one when its wallet is about empty.
+fn race(client: &Client) -> Result<()> {
+    for player in 0..RACED {
+        let reply = client.get(&format!("/initialize?username=r{player}"))?;
+        anyhow::ensure!(reply.status < 500, "{}", reply.text());
+    }
+    let make: Arc<MakeRequest> = Arc::new(|_, number| {
+        let player = number / TURNS % RACED;
+        match number % 3 {
+            0 => load::get(&format!("/dig_for_gold?username=r{player}")),
+            _ => load::get(&format!("/purchase_weapon?username=r{player}&weapon=knife")),
+        }
+    });
+    let address = address(client.base()).context("no address")?;
+    load::run(address, RACERS, WARM_UP, make).map(drop)
 }
 
 fn initialize(client: &Client) -> Result<()> {
