@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use datafusion::common::Result;
 use datafusion::execution::FunctionRegistry;
-use datafusion::execution::session_state::SessionState;
-use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
+use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
+use datafusion::logical_expr::AggregateUDF;
 
 mod arithmetic;
 mod bounded;
@@ -19,16 +19,19 @@ mod text;
 
 pub(crate) use budget::Budget;
 
-/// Functions that the engine lacks; they need nothing of a query.
-pub(crate) fn added() -> Vec<Arc<ScalarUDF>> {
-    json::functions()
+/// Puts those that need nothing of a query into what all queries begin with.
+pub(crate) fn add(builder: &mut SessionStateBuilder) {
+    let scalar = builder.scalar_functions().get_or_insert_default();
+    scalar.extend(json::functions());
+    for function in builder.aggregate_functions().get_or_insert_default() {
+        if function.name() == "sum" {
+            let checked = sum::CheckedSum::new(function.clone());
+            *function = Arc::new(AggregateUDF::new_from_impl(checked));
+        }
+    }
 }
 
-/// Puts the others into a query's state. Scalar functions are exchanged where a plan calls them: operators call some, too.
-pub(crate) fn install(state: &mut SessionState, budget: &Arc<Budget>) -> Result<()> {
-    if let Some(engines) = state.aggregate_functions().get("sum").cloned() {
-        let checked = AggregateUDF::new_from_impl(sum::CheckedSum::new(engines));
-        state.register_udaf(Arc::new(checked))?;
-    }
+/// Exchanges functions where a query's plan calls them: what the engine puts into plans by itself is met, too.
+pub(crate) fn exchange(state: &mut SessionState, budget: &Arc<Budget>) -> Result<()> {
     state.register_function_rewrite(Arc::new(rewrites::TrinoMeaning::new(budget)))
 }

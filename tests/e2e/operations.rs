@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use anyhow::Result;
+use gamepipe_tests::platform::verify_stopped;
 use gamepipe_tests::tools::gamepipe;
 use gamepipe_tests::{Client, Start};
 use tempfile::TempDir;
@@ -114,6 +115,56 @@ fn probes_metrics_and_descriptions_answer_on_both_roles() -> Result<()> {
             assert_eq!(reply.status, 200, "{path}: {}", reply.text());
             assert!(!reply.body.is_empty(), "{path}");
         }
+    }
+    Ok(())
+}
+
+/// A game of one action, whose event goes into these tables.
+fn greeting(tables: &str) -> String {
+    format!(
+        "apiVersion: gamepipe.dev/v1alpha1
+kind: Game
+metadata: {{name: greeting}}
+spec:
+  entities: {{player: {{state: {{greeted: {{type: integer, default: 0}}}}}}}}
+  actions:
+    greet:
+      routes: [{{method: GET, path: /greet}}]
+      params: {{name: {{type: string}}}}
+      entities: {{player: {{player: params.name, exists: any}}}}
+      cases: [{{emit: [{{event: greeted, data: {{name: params.name}}}}], reply: \"'hello'\"}}]
+  events: {{greeted: {{properties: {{name: {{type: string}}}}}}}}
+  tables: {{{tables}}}
+  simulation: {{players: 1, steps: [{{action: greet, params: {{name: me.name}}}}]}}
+"
+    )
+}
+
+#[test]
+fn a_table_that_leaves_the_definition_stays_in_the_audit_and_comes_back_with_its_rows() -> Result<()>
+{
+    let (data, folder) = (TempDir::new()?, TempDir::new()?);
+    let file = folder.path().join("game.yaml");
+    let game = file.to_string_lossy().into_owned();
+    let greetings = "greetings: {from: [greeted], columns: [{name: name}]}";
+    for (tables, shown_in, rows_before) in [
+        (greetings, "greeting", 0),
+        // Without a table the event is one of the others; what landed before is in the raw schema still.
+        ("", "greeting_raw", 1),
+        // Back again it shows its rows at once, before anything more lands in it.
+        (greetings, "greeting", 1),
+    ] {
+        std::fs::write(&file, greeting(tables))?;
+        let platform = Start::game(&game).data(data.path()).up()?;
+        let count = format!("select count(*) from {shown_in}.greetings");
+        assert_eq!(platform.sql()?.value(&count)?, rows_before, "{shown_in}");
+        platform.api()?.get("/greet?name=ann")?;
+        platform.wait_until_landed()?;
+        let (whole, told) = platform.verify()?;
+        assert!(whole, "{told}");
+        platform.stop()?;
+        let (whole, told) = verify_stopped(data.path())?;
+        assert!(whole, "{told}");
     }
     Ok(())
 }

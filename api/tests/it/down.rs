@@ -6,17 +6,13 @@ use std::sync::atomic::Ordering;
 use gamepipe_api::{Api, ApiError};
 use gamepipe_config::api::ApiConfig;
 use gamepipe_config::log::LogConfig;
-use gamepipe_config::state::StateConfig;
-use gamepipe_eventlog::embedded::EmbeddedLog;
-use gamepipe_eventlog::{EventLog, OutboxBatch, Record};
+use gamepipe_eventlog::{OutboxBatch, Record};
 use gamepipe_service::Shutdown;
 use gamepipe_service::clock::{SharedClock, SystemClock};
 use gamepipe_service::probes::Probes;
-use gamepipe_state::StateStore;
-use gamepipe_state::embedded::EmbeddedStore;
 use serde_json::json;
 
-use crate::harness::{BANK, DEADLINE, TestApi, game, until};
+use crate::harness::{BANK, DEADLINE, TestApi, embedded_stores, game, until};
 
 #[tokio::test]
 async fn log_down_means_503_for_events_and_not_ready_and_actions_wait_in_the_outbox() {
@@ -151,17 +147,7 @@ async fn log_that_refuses_clients_events_is_not_ready_at_once_and_ready_again_by
 async fn stores_of_which_one_is_an_older_copy_are_refused_before_anything_is_promised() {
     let folder = tempfile::tempdir().unwrap();
     let clock: SharedClock = Arc::new(SystemClock);
-    let path = |name: &str| folder.path().join(name).display().to_string();
-    let state_config = StateConfig {
-        path: path("state"),
-        ..StateConfig::default()
-    };
-    let log_config = LogConfig {
-        path: path("log"),
-        ..LogConfig::default()
-    };
-    let state = EmbeddedStore::open(&state_config, Arc::clone(&clock)).unwrap();
-    let log = EmbeddedLog::open(&log_config, Arc::clone(&clock)).unwrap();
+    let (state, log) = embedded_stores(folder.path(), LogConfig::default(), &clock);
     let api = Api::build(
         ApiConfig::default(),
         game(BANK),

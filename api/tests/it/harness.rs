@@ -101,6 +101,27 @@ pub(crate) fn reference_game(name: &str) -> Arc<Game> {
     Arc::new(Game::load("game.yaml", &text, &read).unwrap_or_else(|problems| panic!("{problems}")))
 }
 
+/// Both embedded stores, in folders of their own below `folder`.
+pub(crate) fn embedded_stores(
+    folder: &Path,
+    log_config: LogConfig,
+    clock: &SharedClock,
+) -> (Arc<dyn StateStore>, Arc<dyn EventLog>) {
+    let path = |name: &str| folder.join(name).display().to_string();
+    let state_config = StateConfig {
+        path: path("state"),
+        ..StateConfig::default()
+    };
+    let log_config = LogConfig {
+        path: path("log"),
+        ..log_config
+    };
+    (
+        EmbeddedStore::open(&state_config, Arc::clone(clock)).unwrap(),
+        EmbeddedLog::open(&log_config, Arc::clone(clock)).unwrap(),
+    )
+}
+
 /// A running API. Dropping it ends it at once; [`Self::stop`] drains it.
 pub(crate) struct TestApi {
     pub(crate) address: std::net::SocketAddr,
@@ -130,18 +151,7 @@ impl TestApi {
     async fn start_all(game: Arc<Game>, config: ApiConfig, log_config: LogConfig) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock: SharedClock = Arc::new(SystemClock);
-        let path = |name: &str| folder.path().join(name).display().to_string();
-        let state_config = StateConfig {
-            path: path("state"),
-            ..StateConfig::default()
-        };
-        let log_config = LogConfig {
-            path: path("log"),
-            ..log_config
-        };
-        let state: Arc<dyn StateStore> =
-            EmbeddedStore::open(&state_config, Arc::clone(&clock)).unwrap();
-        let log: Arc<dyn EventLog> = EmbeddedLog::open(&log_config, Arc::clone(&clock)).unwrap();
+        let (state, log) = embedded_stores(folder.path(), log_config, &clock);
         let (state, log) = (
             Arc::new(FaultyStore::new(state)),
             Arc::new(FaultyLog::new(log)),

@@ -33,7 +33,7 @@ pub(crate) struct VerifyArgs {
     /// Audit the files of a stopped pipeline instead
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// The definition of a stopped pipeline's game, when it is not one that comes with gamepipe
+    /// The definition of a stopped pipeline's game, when its directory holds none or another is meant
     #[arg(long, value_name = "FILE", requires = "data")]
     game: Option<String>,
 }
@@ -58,15 +58,20 @@ pub(crate) async fn run(args: VerifyArgs) -> anyhow::Result<Outcome> {
 
 async fn stopped(data: &Path, game: Option<&str>) -> anyhow::Result<Report> {
     let (held, name) = DataDir::take_existing(data)?;
+    let remembered = held
+        .definition_file()
+        .map(|file| file.display().to_string());
     let game =
-        games::load(game.unwrap_or(&name)).map_err(|error| match error.downcast::<Usage>() {
-            Ok(_) => Usage(format!(
-                "{} is of the game {name}; name its definition: --game FILE",
-                data.display()
-            ))
-            .into(),
-            Err(error) => error,
-        })?;
+        games::load(game.or(remembered.as_deref()).unwrap_or(&name)).map_err(
+            |error| match error.downcast::<Usage>() {
+                Ok(_) => Usage(format!(
+                    "{} is of the game {name}; name its definition: --game FILE",
+                    data.display()
+                ))
+                .into(),
+                Err(error) => error,
+            },
+        )?;
     if game.name() != name {
         return Err(Usage(format!(
             "{} is of the game {name}, not {}",

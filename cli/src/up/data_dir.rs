@@ -99,6 +99,12 @@ impl DataDir {
         })?))
     }
 
+    /// The file of the definition with which the directory was last used, when there is one. It stands alone.
+    pub(crate) fn definition_file(&self) -> Option<PathBuf> {
+        let file = self.path.join(DEFINITION);
+        file.is_file().then_some(file)
+    }
+
     /// Remembers the definition: wholly or not at all, whatever happens meanwhile.
     pub(crate) fn remember(&self, document: &GameDocument) -> anyhow::Result<()> {
         let file = self.path.join(DEFINITION);

@@ -33,6 +33,45 @@ pub enum DirectoryError {
         /// What the operating system said.
         error: std::io::Error,
     },
+    /// A database lacks a file that each complete one has.
+    #[error("{path}: the file {file:?} is missing")]
+    Incomplete {
+        /// The folder that should hold it.
+        path: String,
+        /// Its name.
+        file: &'static str,
+    },
+}
+
+/// A file that every database of fjall has, from the moment it is complete.
+const MARKER: &str = "version";
+/// The folder of its keyspaces, and the file that each of them has: its pointer to its newest tables.
+const KEYSPACES: &str = "keyspaces";
+const POINTER: &str = "current";
+
+/// Refuses a folder that fjall would take for a database, or for one of its keyspaces, that was never finished: it would
+/// begin again, empty, and remove what is left.
+///
+/// # Errors
+///
+/// [`DirectoryError::Incomplete`], or that of the file system.
+pub fn check_database(folder: &Path) -> Result<(), DirectoryError> {
+    let has = |place: &Path, file: &'static str| match place.join(file).is_file() {
+        true => Ok(()),
+        false => Err(DirectoryError::Incomplete {
+            path: place.display().to_string(),
+            file,
+        }),
+    };
+    has(folder, MARKER)?;
+    let keyspaces = folder.join(KEYSPACES);
+    for entry in std::fs::read_dir(&keyspaces).map_err(io("read", &keyspaces))? {
+        let keyspace = entry.map_err(io("read", &keyspaces))?.path();
+        if keyspace.is_dir() {
+            has(&keyspace, POINTER)?;
+        }
+    }
+    Ok(())
 }
 
 /// A directory that this process owns until the lock is dropped. The operating system lets go of it when the process

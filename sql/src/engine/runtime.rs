@@ -106,7 +106,7 @@ impl Engine {
             .with_catalog_list(Arc::new(catalogs))
             .with_runtime_env(Arc::new(env))
             .build();
-        functions::install(&mut state, &budget)?;
+        functions::exchange(&mut state, &budget)?;
         // `now()` is the same moment in all of a query.
         state.mark_start_execution();
         Ok((state, budget))
@@ -119,8 +119,7 @@ fn base_state() -> SessionState {
         .with_default_features()
         .with_table_factories(std::collections::HashMap::new())
         .with_file_formats(Vec::new());
-    let scalar = builder.scalar_functions().get_or_insert_default();
-    scalar.extend(functions::added());
+    functions::add(&mut builder);
     builder.build()
 }
 

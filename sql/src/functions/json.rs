@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Int64Builder, StringBuilder};
 use arrow::datatypes::DataType;
-use datafusion::common::{DataFusionError, Result, ScalarValue};
+use datafusion::common::{DataFusionError, Result};
+use datafusion::functions::utils::make_scalar_function;
 use datafusion::logical_expr::{
     ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
@@ -63,63 +64,36 @@ impl ScalarUDFImpl for Json {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let constant = args
-            .args
-            .iter()
-            .all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
-        let rows = if constant { 1 } else { args.number_rows };
-        let texts = match args.args.first() {
-            Some(texts) => texts.to_array(rows)?,
-            None => return Err(missing()),
-        };
-        let array = match (self.kind, args.args.get(1)) {
-            (Kind::ArrayLength, _) => lengths(&texts),
-            // Nearly always the same path for all rows.
-            (kind, Some(ColumnarValue::Scalar(ScalarValue::Utf8(path)))) => {
-                let steps = path.as_deref().map(parse_path).transpose()?;
-                let value = |text: &str, _: usize| {
-                    Ok(steps
-                        .as_deref()
-                        .and_then(|steps| extract(kind, text, steps)))
-                };
-                extracted(&texts, value)?
+        let kind = self.kind;
+        let work = move |arrays: &[ArrayRef]| match (kind, arrays) {
+            (Kind::ArrayLength, [texts]) => Ok(lengths(texts)),
+            (kind, [texts, paths]) => extracted(kind, texts, paths),
+            _ => {
+                let text = "a JSON function takes a text and a path".to_owned();
+                Err(DataFusionError::Execution(text))
             }
-            (kind, Some(paths)) => {
-                let paths = paths.to_array(rows)?;
-                let paths = paths.as_string::<i32>();
-                let value = |text: &str, row: usize| {
-                    if paths.is_null(row) {
-                        return Ok(None);
-                    }
-                    Ok(extract(kind, text, &parse_path(paths.value(row))?))
-                };
-                extracted(&texts, value)?
-            }
-            (_, None) => return Err(missing()),
         };
-        Ok(match constant {
-            true => ColumnarValue::Scalar(ScalarValue::try_from_array(&array, 0)?),
-            false => ColumnarValue::Array(array),
-        })
+        make_scalar_function(work, Vec::new())(&args.args)
     }
 }
 
-fn missing() -> DataFusionError {
-    DataFusionError::Execution("a JSON function takes a text and a path".to_owned())
-}
-
-fn extracted(
-    texts: &ArrayRef,
-    value: impl Fn(&str, usize) -> Result<Option<String>>,
-) -> Result<ArrayRef> {
-    let texts = texts.as_string::<i32>();
+fn extracted(kind: Kind, texts: &ArrayRef, paths: &ArrayRef) -> Result<ArrayRef> {
+    let (texts, paths) = (texts.as_string::<i32>(), paths.as_string::<i32>());
     let mut out = StringBuilder::new();
+    // Nearly always the same path in all rows: it is read once.
+    let mut known: Option<(&str, Vec<Step>)> = None;
     for row in 0..texts.len() {
-        let found = match texts.is_valid(row) {
-            true => value(texts.value(row), row)?,
-            false => None,
+        if texts.is_null(row) || paths.is_null(row) {
+            out.append_null();
+            continue;
+        }
+        let path = paths.value(row);
+        let steps = match known.take() {
+            Some((same, steps)) if same == path => steps,
+            _ => parse_path(path)?,
         };
-        out.append_option(found);
+        out.append_option(extract(kind, texts.value(row), &steps));
+        known = Some((path, steps));
     }
     Ok(Arc::new(out.finish()))
 }

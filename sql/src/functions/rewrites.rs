@@ -70,13 +70,10 @@ fn converted(inner: &Expr, to: &DataType, schema: &DFSchema) -> Option<Expr> {
         DataType::Utf8 | DataType::Utf8View | DataType::LargeUtf8
     );
     match from {
-        _ if to.is_integer() && (from.is_floating() || is_decimal(&from)) => Some(
-            Expr::ScalarFunction(ScalarFunction::new_udf(round(), vec![inner.clone()])),
-        ),
-        DataType::Timestamp(..) if text => Some(Expr::ScalarFunction(ScalarFunction::new_udf(
-            text::moment_text(),
-            vec![inner.clone()],
-        ))),
+        _ if to.is_integer() && (from.is_floating() || is_decimal(&from)) => {
+            Some(call(round(), vec![inner.clone()]))
+        }
+        DataType::Timestamp(..) if text => Some(call(text::moment_text(), vec![inner.clone()])),
         _ => None,
     }
 }
@@ -133,6 +130,19 @@ impl TrinoMeaning {
             _ => Transformed::no(Expr::BinaryExpr(binary)),
         }
     }
+
+    fn scalar_call(&self, written: ScalarFunction, schema: &DFSchema) -> Transformed<Expr> {
+        if let Some(function) = bounded(&written.func, &self.budget) {
+            return Transformed::yes(call(function, written.args));
+        }
+        if written.func.name() == "substr" && written.func != self.substr {
+            return Transformed::yes(call(self.substr.clone(), written.args));
+        }
+        if is_trunc_of_date(&written, schema) {
+            return Transformed::yes(trunc_of_date(written));
+        }
+        Transformed::no(Expr::ScalarFunction(written))
+    }
 }
 
 fn call(function: Arc<ScalarUDF>, arguments: Vec<Expr>) -> Expr {
@@ -142,26 +152,6 @@ fn call(function: Arc<ScalarUDF>, arguments: Vec<Expr>) -> Expr {
 /// Neither bytes nor a list: something that is text once concatenated.
 fn is_plain(kind: &DataType) -> bool {
     !kind.is_nested() && !kind.is_binary()
-}
-
-impl TrinoMeaning {
-    fn scalar_call(&self, call: ScalarFunction, schema: &DFSchema) -> Transformed<Expr> {
-        if let Some(function) = bounded(&call.func, &self.budget) {
-            return Transformed::yes(Expr::ScalarFunction(ScalarFunction::new_udf(
-                function, call.args,
-            )));
-        }
-        if call.func.name() == "substr" && call.func != self.substr {
-            let function = self.substr.clone();
-            return Transformed::yes(Expr::ScalarFunction(ScalarFunction::new_udf(
-                function, call.args,
-            )));
-        }
-        if is_trunc_of_date(&call, schema) {
-            return Transformed::yes(trunc_of_date(call));
-        }
-        Transformed::no(Expr::ScalarFunction(call))
-    }
 }
 
 fn is_trunc_of_date(call: &ScalarFunction, schema: &DFSchema) -> bool {

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, StringBuilder};
+use arrow::array::{Array, ArrayRef, AsArray, StringBuilder};
 use arrow::datatypes::{DataType, Int64Type};
-use datafusion::common::{DataFusionError, Result, ScalarValue};
+use datafusion::common::{DataFusionError, Result};
+use datafusion::functions::utils::make_scalar_function;
 use datafusion::logical_expr::{
     ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature,
     Volatility,
@@ -42,45 +43,35 @@ impl ScalarUDFImpl for Substr {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let constant = args
-            .args
-            .iter()
-            .all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
-        let rows = if constant { 1 } else { args.number_rows };
-        let arrays = args
-            .args
-            .iter()
-            .map(|arg| arg.to_array(rows))
-            .collect::<Result<Vec<_>>>()?;
-        let (texts, starts, lengths) = match arrays.as_slice() {
-            [texts, starts] => (texts, starts, None),
-            [texts, starts, lengths] => (texts, starts, Some(lengths)),
-            _ => {
-                let text = "substr takes two or three arguments".to_owned();
-                return Err(DataFusionError::Execution(text));
-            }
-        };
-        let texts = texts.as_string::<i32>();
-        let starts = starts.as_primitive::<Int64Type>();
-        let lengths = lengths.map(|lengths| lengths.as_primitive::<Int64Type>());
-        let mut out = StringBuilder::new();
-        for row in 0..rows {
-            let null = texts.is_null(row)
-                || starts.is_null(row)
-                || lengths.is_some_and(|lengths| lengths.is_null(row));
-            if null {
-                out.append_null();
-                continue;
-            }
-            let length = lengths.map_or(i64::MAX, |lengths| lengths.value(row));
-            out.append_value(part(texts.value(row), starts.value(row), length));
-        }
-        let array = out.finish();
-        Ok(match constant {
-            true => ColumnarValue::Scalar(ScalarValue::try_from_array(&array, 0)?),
-            false => ColumnarValue::Array(Arc::new(array)),
-        })
+        make_scalar_function(parts, Vec::new())(&args.args)
     }
+}
+
+fn parts(arrays: &[ArrayRef]) -> Result<ArrayRef> {
+    let (texts, starts, lengths) = match arrays {
+        [texts, starts] => (texts, starts, None),
+        [texts, starts, lengths] => (texts, starts, Some(lengths)),
+        _ => {
+            let text = "substr takes two or three arguments".to_owned();
+            return Err(DataFusionError::Execution(text));
+        }
+    };
+    let texts = texts.as_string::<i32>();
+    let starts = starts.as_primitive::<Int64Type>();
+    let lengths = lengths.map(|lengths| lengths.as_primitive::<Int64Type>());
+    let mut out = StringBuilder::new();
+    for row in 0..texts.len() {
+        let null = texts.is_null(row)
+            || starts.is_null(row)
+            || lengths.is_some_and(|lengths| lengths.is_null(row));
+        if null {
+            out.append_null();
+            continue;
+        }
+        let length = lengths.map_or(i64::MAX, |lengths| lengths.value(row));
+        out.append_value(part(texts.value(row), starts.value(row), length));
+    }
+    Ok(Arc::new(out.finish()))
 }
 
 /// `length` characters from the character `start` on.

@@ -30,7 +30,8 @@ impl CheckedSum {
     }
 }
 
-/// Distinct values are few: their sum is left to the engine.
+/// A sum of distinct values alone is planned as a sum over groups, and comes here. Beside another `DISTINCT` it is left to
+/// the engine's own set, and wraps.
 fn is_ours(args: &AccumulatorArgs) -> bool {
     !args.is_distinct && args.return_field.data_type() == &DataType::Int64
 }

@@ -4,9 +4,9 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, StringBuilder};
-use arrow::compute::cast;
 use arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::{DataFusionError, Result};
+use datafusion::functions::utils::make_scalar_function;
 use datafusion::logical_expr::{
     ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
@@ -50,47 +50,41 @@ impl ScalarUDFImpl for Concat {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let constant = args
-            .args
-            .iter()
-            .all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
-        let rows = if constant { 1 } else { args.number_rows };
-        let arrays = args
-            .args
-            .iter()
-            .map(|arg| arg.to_array(rows))
-            .collect::<Result<Vec<_>>>()?;
-        let parts: Vec<_> = arrays
-            .iter()
-            .map(|array| array.as_string::<i32>())
-            .collect();
-        let bytes = parts.iter().map(|part| part.value_data().len()).sum();
-        let mut out = StringBuilder::with_capacity(rows, bytes);
-        for row in 0..rows {
-            if parts.iter().any(|part| part.is_null(row)) {
-                out.append_null();
-                continue;
-            }
-            for part in &parts {
-                out.write_str(part.value(row)).map_err(|_| too_long())?;
-            }
-            // The value is what was written since the last one.
-            out.append_value("");
-        }
-        finish(Arc::new(out.finish()), constant)
+        make_scalar_function(concatenated, Vec::new())(&args.args)
     }
+}
+
+fn concatenated(arrays: &[ArrayRef]) -> Result<ArrayRef> {
+    let parts: Vec<_> = arrays
+        .iter()
+        .map(|array| array.as_string::<i32>())
+        .collect();
+    let rows = parts.first().map_or(0, |part| part.len());
+    // Of the rows that are here: the buffer behind a slice may hold many more.
+    let bytes = parts
+        .iter()
+        .map(|part| match part.value_offsets() {
+            [first, .., last] => usize::try_from(last - first).unwrap_or(0),
+            _ => 0,
+        })
+        .sum();
+    let mut out = StringBuilder::with_capacity(rows, bytes);
+    for row in 0..rows {
+        if parts.iter().any(|part| part.is_null(row)) {
+            out.append_null();
+            continue;
+        }
+        for part in &parts {
+            out.write_str(part.value(row)).map_err(|_| too_long())?;
+        }
+        // The value is what was written since the last one.
+        out.append_value("");
+    }
+    Ok(Arc::new(out.finish()))
 }
 
 fn too_long() -> DataFusionError {
     DataFusionError::Execution("the concatenated text is too long".to_owned())
-}
-
-fn finish(array: ArrayRef, constant: bool) -> Result<ColumnarValue> {
-    if constant {
-        return datafusion::common::ScalarValue::try_from_array(&array, 0)
-            .map(ColumnarValue::Scalar);
-    }
-    Ok(ColumnarValue::Array(array))
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -112,49 +106,81 @@ impl ScalarUDFImpl for MomentText {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let Some(arg) = args.args.first() else {
-            return Err(DataFusionError::Execution(
-                "moment_text takes one argument".to_owned(),
-            ));
-        };
-        let constant = matches!(arg, ColumnarValue::Scalar(_));
-        let array = arg.to_array(if constant { 1 } else { args.number_rows })?;
-        let writer = Writer::new(&trimmed(&array)?, None)?;
-        let mut out = StringBuilder::new();
-        let mut json = Vec::new();
-        for row in 0..array.len() {
-            if array.is_null(row) {
-                out.append_null();
-                continue;
-            }
-            json.clear();
-            writer.write(row, &mut json)?;
-            // Moments have nothing to escape: the text is what stands between the quotes.
-            out.append_value(String::from_utf8_lossy(
-                json.get(1..json.len() - 1).unwrap_or_default(),
-            ));
-        }
-        finish(Arc::new(out.finish()), constant)
+        make_scalar_function(moments, Vec::new())(&args.args)
     }
 }
 
-/// The engine counts literals in nanoseconds whatever digits they were written with. Trino's type would have the digits
-/// that were written: those that are needed are shown.
-fn trimmed(array: &ArrayRef) -> Result<ArrayRef> {
-    let DataType::Timestamp(TimeUnit::Nanosecond, zone) = array.data_type() else {
-        return Ok(array.clone());
+fn moments(arrays: &[ArrayRef]) -> Result<ArrayRef> {
+    let [array] = arrays else {
+        let text = "moment_text takes one argument".to_owned();
+        return Err(DataFusionError::Execution(text));
     };
-    let nanos = cast(array, &DataType::Int64)?;
-    let nanos = nanos.as_primitive::<arrow::datatypes::Int64Type>();
-    let all = |unit: i64| nanos.iter().flatten().all(|value| value % unit == 0);
-    let unit = if all(1_000_000_000) {
-        TimeUnit::Second
-    } else if all(1_000_000) {
-        TimeUnit::Millisecond
-    } else if all(1_000) {
-        TimeUnit::Microsecond
-    } else {
-        TimeUnit::Nanosecond
+    let nanos = matches!(
+        array.data_type(),
+        DataType::Timestamp(TimeUnit::Nanosecond, _)
+    );
+    let writer = Writer::new(array, None)?;
+    let mut out = StringBuilder::new();
+    let mut json = Vec::new();
+    for row in 0..array.len() {
+        if array.is_null(row) {
+            out.append_null();
+            continue;
+        }
+        json.clear();
+        writer.write(row, &mut json)?;
+        // Moments have nothing to escape: the text is what stands between the quotes.
+        let text = String::from_utf8_lossy(json.get(1..json.len() - 1).unwrap_or_default());
+        match nanos {
+            true => out.append_value(needed_digits(&text)),
+            false => out.append_value(text),
+        }
+    }
+    Ok(Arc::new(out.finish()))
+}
+
+/// The engine counts in nanoseconds what was written with fewer digits. Trino's type would have the digits that were
+/// written: three, six or nine are shown, or none, as each value needs.
+fn needed_digits(text: &str) -> String {
+    let Some((before, behind)) = text.split_once('.') else {
+        return text.to_owned();
     };
-    Ok(cast(array, &DataType::Timestamp(unit, zone.clone()))?)
+    let end = behind.find(|letter: char| !letter.is_ascii_digit());
+    let (digits, zone) = behind.split_at(end.unwrap_or(behind.len()));
+    let mut needed = digits;
+    while let Some(shorter) = needed.strip_suffix("000") {
+        needed = shorter;
+    }
+    match needed {
+        "" => format!("{before}{zone}"),
+        needed => format!("{before}.{needed}{zone}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::needed_digits;
+
+    #[test]
+    fn each_moment_shows_the_digits_that_it_needs() {
+        for (written, shown) in [
+            ("2026-01-02 03:04:05.000000000", "2026-01-02 03:04:05"),
+            ("2026-01-02 03:04:05.120000000", "2026-01-02 03:04:05.120"),
+            (
+                "2026-01-02 03:04:05.000001000 UTC",
+                "2026-01-02 03:04:05.000001 UTC",
+            ),
+            (
+                "2026-01-02 03:04:05.000000001",
+                "2026-01-02 03:04:05.000000001",
+            ),
+            (
+                "2026-01-02 03:04:05.000000000 UTC",
+                "2026-01-02 03:04:05 UTC",
+            ),
+            ("2026-01-02 03:04:05", "2026-01-02 03:04:05"),
+        ] {
+            assert_eq!(needed_digits(written), shown);
+        }
+    }
 }

@@ -113,6 +113,14 @@ async fn what_would_be_silently_wrong_answers_as_trino_does() {
 }
 
 #[tokio::test]
+async fn what_the_guide_says_of_differences_is_so() {
+    let endpoint = Endpoint::start().await;
+    fill(&endpoint).await;
+    check(&endpoint, "differs.tsv").await;
+    endpoint.stop().await;
+}
+
+#[tokio::test]
 async fn every_named_query_runs_on_an_empty_lake() {
     let endpoint = Endpoint::start().await;
     for query in crate::support::arena().queries() {

@@ -8,20 +8,13 @@ use fjall::{
     PersistMode,
 };
 use gamepipe_service::clock::Clock;
-use gamepipe_service::directory::{DirectoryError, create_once};
+use gamepipe_service::directory::{DirectoryError, check_database, create_once};
 
 use super::format::meta::{self, Identity, Marks};
 use crate::log::LogError;
 
 /// The folder of the database within the log's directory.
 const FOLDER: &str = "db";
-
-/// A file that every database of fjall has, from the moment it is complete.
-const MARKER: &str = "version";
-
-/// The folder of fjall's keyspaces within a database, and the file that each of them has.
-const KEYSPACES: &str = "keyspaces";
-const POINTER: &str = "current";
 
 /// How much of a keyspace's changes gather in memory before they are written as a table, in bytes. The memory of a busy
 /// log is a few times this.
@@ -52,29 +45,8 @@ pub(super) fn database_folder(
 ) -> Result<PathBuf, LogError> {
     let make = |folder: &Path| create(folder, partitions, cache_bytes, clock);
     let folder = create_once(path, FOLDER, make)?;
-    // Without its marker fjall would take the folder for a new one and begin again, empty.
-    if !folder.join(MARKER).is_file() {
-        let text = format!("{}: the file {MARKER:?} is missing", folder.display());
-        return Err(LogError::Corrupt(text));
-    }
-    check_keyspaces(&folder)?;
+    check_database(&folder)?;
     Ok(folder)
-}
-
-/// Every keyspace must have its pointer to its newest tables. fjall takes one without for a keyspace that was never
-/// finished, and removes what is left of it.
-fn check_keyspaces(folder: &Path) -> Result<(), LogError> {
-    let unreadable = |error: std::io::Error| {
-        LogError::Unavailable(format!("can't look into {}: {error}", folder.display()))
-    };
-    for entry in std::fs::read_dir(folder.join(KEYSPACES)).map_err(unreadable)? {
-        let keyspace = entry.map_err(unreadable)?.path();
-        if keyspace.is_dir() && !keyspace.join(POINTER).is_file() {
-            let text = format!("{}: the file {POINTER:?} is missing", keyspace.display());
-            return Err(LogError::Corrupt(text));
-        }
-    }
-    Ok(())
 }
 
 fn create(
@@ -185,6 +157,7 @@ impl From<DirectoryError> for LogError {
         match error {
             DirectoryError::InUse { path, holder } => Self::InUse { path, holder },
             io @ DirectoryError::Io { .. } => Self::Unavailable(io.to_string()),
+            damaged @ DirectoryError::Incomplete { .. } => Self::Corrupt(damaged.to_string()),
         }
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, LsmError, PersistMode, Readable, Snapshot};
 use gamepipe_domain::entity::{Entity, EntityId};
 use gamepipe_service::clock::Clock;
-use gamepipe_service::directory::{DirectoryError, DirectoryLock, create_once};
+use gamepipe_service::directory::{DirectoryError, DirectoryLock, check_database, create_once};
 use tokio::sync::watch;
 
 use crate::encode;
@@ -18,13 +18,6 @@ use crate::store::{OutboxEntry, StateError};
 
 /// The folder of the database within the store's directory.
 const FOLDER: &str = "db";
-
-/// A file that every database of fjall has, from the moment it is complete.
-const MARKER: &str = "version";
-
-/// The folder of fjall's keyspaces within a database, and the file that each of them has.
-const KEYSPACES: &str = "keyspaces";
-const POINTER: &str = "current";
 
 /// How much of a keyspace's changes gather in memory before they are written as a table, in bytes. The memory of a busy
 /// store is a few times this.
@@ -76,12 +69,7 @@ impl Disk {
         }
         let lock = DirectoryLock::acquire(path, clock)?;
         let folder = create_once(path, FOLDER, |folder| create(folder, cache_bytes, clock))?;
-        // Without its marker fjall would take the folder for a new one and begin again, empty.
-        if !folder.join(MARKER).is_file() {
-            let text = format!("{}: the file {MARKER:?} is missing", folder.display());
-            return Err(StateError::Corrupt(text));
-        }
-        check_keyspaces(&folder)?;
+        check_database(&folder)?;
         let path = path.display().to_string();
         let db = open_database(&folder, cache_bytes)?;
         let open = |name| open_keyspace(&db, name).map_err(|error| storage_error(&path, error));
@@ -253,22 +241,6 @@ fn open_keyspace(db: &Database, name: &str) -> fjall::Result<Keyspace> {
     })
 }
 
-/// Every keyspace must have its pointer to its newest tables. fjall takes one without for a keyspace that was never
-/// finished, and removes what is left of it: all players, for one.
-fn check_keyspaces(folder: &Path) -> Result<(), StateError> {
-    let unreadable = |error: std::io::Error| {
-        StateError::Unavailable(format!("can't look into {}: {error}", folder.display()))
-    };
-    for entry in std::fs::read_dir(folder.join(KEYSPACES)).map_err(unreadable)? {
-        let keyspace = entry.map_err(unreadable)?.path();
-        if keyspace.is_dir() && !keyspace.join(POINTER).is_file() {
-            let text = format!("{}: the file {POINTER:?} is missing", keyspace.display());
-            return Err(StateError::Corrupt(text));
-        }
-    }
-    Ok(())
-}
-
 /// Why the storage engine could not write, in words.
 pub(super) fn write_failure(error: &fjall::Error) -> String {
     match error {
@@ -308,6 +280,7 @@ impl From<DirectoryError> for StateError {
         match error {
             DirectoryError::InUse { path, holder } => Self::InUse { path, holder },
             io @ DirectoryError::Io { .. } => Self::Unavailable(io.to_string()),
+            damaged @ DirectoryError::Incomplete { .. } => Self::Corrupt(damaged.to_string()),
         }
     }
 }
