@@ -72,6 +72,7 @@ fn main() -> Result<(), Failure> {
 async fn measure(folder: &Path, log: Arc<dyn EventLog>, events: u64) -> Result<(), Failure> {
     let config = LakeConfig {
         path: folder.join("lake").display().to_string(),
+        ..LakeConfig::default()
     };
     let lake = Arc::new(Lake::open_tables(
         &config,

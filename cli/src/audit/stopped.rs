@@ -16,6 +16,7 @@ use super::{Check, Report};
 pub(crate) async fn audit(data: &Path, game: Arc<Game>) -> anyhow::Result<Report> {
     let config = LakeConfig {
         path: data.join("lake").display().to_string(),
+        ..LakeConfig::default()
     };
     let lake = Lake::open(&config, game, Arc::new(SystemClock))?;
     let audit = gamepipe_lake::audit::audit(&lake)

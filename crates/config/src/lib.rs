@@ -9,6 +9,7 @@ pub mod settings;
 pub mod load;
 
 pub mod api;
+pub mod kafka;
 pub mod lake;
 pub mod log;
 pub mod sql;

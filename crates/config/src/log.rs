@@ -3,11 +3,13 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Settings of the embedded event log.
+use crate::kafka::KafkaConfig;
+
+/// Settings of the event log: of the embedded one, and of the one in Kafka.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct LogConfig {
-    /// Its directory.
+    /// The embedded log's directory.
     pub path: String,
     /// How many partitions a new log gets. An existing log keeps what it has.
     pub partitions: u32,
@@ -15,12 +17,14 @@ pub struct LogConfig {
     pub retention_seconds: u64,
     /// Landed records beyond this size are removed, oldest first, in bytes.
     pub retention_bytes: u64,
-    /// Appends are refused when the log has grown to this size with nothing landed to remove, in bytes.
+    /// Appends to the embedded log are refused when it has grown to this size with nothing landed to remove, in bytes.
     pub max_bytes: u64,
     /// How long a client's event id is remembered, in seconds.
     pub dedupe_seconds: u64,
-    /// How much memory it may use for its block cache, in bytes.
+    /// How much memory the embedded log may use for its block cache, in bytes.
     pub cache_bytes: u64,
+    /// The log in Kafka, for processes that share one.
+    pub kafka: KafkaConfig,
 }
 
 impl Default for LogConfig {
@@ -34,6 +38,7 @@ impl Default for LogConfig {
             max_bytes: 50 << 30,
             dedupe_seconds: 24 * 3600,
             cache_bytes: 32 << 20,
+            kafka: KafkaConfig::default(),
         }
     }
 }

@@ -41,22 +41,64 @@ pub fn markdown(presumed: &[(&str, Value)]) -> Result<String, ConfigError> {
             "\n## {section}\n\n{}\n\n| setting | variable | default | meaning |\n|---|---|---|---|\n",
             text(&spec["description"])
         );
-        for (name, default) in fields.as_object().into_iter().flatten() {
-            let path = format!("{section}.{name}");
-            let presumed = presumed.iter().find(|(known, _)| *known == path);
-            let default = match presumed.map_or(default, |(_, value)| value) {
-                Value::String(text) => format!("`{text}`"),
-                value => value.to_string(),
-            };
-            let meaning = text(&resolve(&schema, &spec["properties"][name])["description"]);
-            let _ = writeln!(
-                out,
-                "| `{path}` | `{}` | {default} | {meaning} |",
-                variable(&path)
-            );
-        }
+        rows(&mut out, &schema, spec, fields, section, presumed);
     }
     Ok(out)
+}
+
+/// A row for each value below `fields`, whose schema is `spec` and whose path is `path`.
+fn rows(
+    out: &mut String,
+    schema: &Value,
+    spec: &Value,
+    fields: &Value,
+    path: &str,
+    presumed: &[(&str, Value)],
+) {
+    for (name, default) in fields.as_object().into_iter().flatten() {
+        let path = format!("{path}.{name}");
+        let property = &spec["properties"][name];
+        if default.is_object() {
+            rows(
+                out,
+                schema,
+                resolve(schema, property),
+                default,
+                &path,
+                presumed,
+            );
+            continue;
+        }
+        let presumed = presumed.iter().find(|(known, _)| *known == path);
+        let default = match presumed.map_or(default, |(_, value)| value) {
+            Value::String(text) => format!("`{text}`"),
+            value => value.to_string(),
+        };
+        let choices = choices(resolve(schema, property));
+        // A property's own words come before those of its type.
+        let meaning = match text(&property["description"]) {
+            own if own.is_empty() => text(&resolve(schema, property)["description"]),
+            own => own,
+        };
+        let _ = writeln!(
+            out,
+            "| `{path}` | `{}` | {default} | {meaning}{choices} |",
+            variable(&path)
+        );
+    }
+}
+
+/// The values that a setting may have, when they are few and named.
+fn choices(spec: &Value) -> String {
+    let named = spec["oneOf"].as_array().into_iter().flatten();
+    let names: Vec<String> = named
+        .filter_map(|choice| choice["const"].as_str())
+        .map(|name| format!("`{name}`"))
+        .collect();
+    if names.is_empty() {
+        return String::new();
+    }
+    format!(" One of {}.", names.join(", "))
 }
 
 /// What a schema refers to, or itself.

@@ -4,6 +4,7 @@
 //! Owns fjall for the log.
 
 pub mod log;
+pub mod share;
 
 pub mod embedded;
 
@@ -11,3 +12,4 @@ pub use log::{
     Appended, EventLog, LogError, LogRecord, OutboxBatch, PartitionOffsets, Position, ReadBatch,
     Record, partition_of,
 };
+pub use share::{Membership, Share, WholeLog};

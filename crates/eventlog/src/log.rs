@@ -1,8 +1,12 @@
 //! The port: what an event log promises, whatever it is made of.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use gamepipe_domain::time::Timestamp;
+
+use crate::share::{Membership, WholeLog};
 
 /// How many partitions a new log has: enough for a dozen streamers, few enough for one.
 pub const DEFAULT_PARTITIONS: u32 = 12;
@@ -30,6 +34,7 @@ pub trait EventLog: Send + Sync + std::fmt::Debug {
     async fn outbox_position(&self, outbox_id: &str) -> Result<u64, LogError>;
 
     /// Up to about `max_bytes` of records of a partition from offset `from` on, in order; empty when there is none yet.
+    /// Offsets may be without a record (a transaction's end takes one): `next` may be beyond the last record, also of none.
     /// An offset below the partition's low is [`LogError::OutOfRange`]: retention took it.
     async fn read(
         &self,
@@ -47,6 +52,23 @@ pub trait EventLog: Send + Sync + std::fmt::Debug {
     /// Lets retention take what is below these offsets (one per partition): all of it has landed.
     /// Nothing above them is ever removed: a log that is full of what has not landed refuses appends instead.
     async fn release(&self, landed: &[u64]) -> Result<(), LogError>;
+
+    /// True when [`Self::append`] heeds `dedupe_id`. A log that several processes append to can't know in time what the
+    /// others took; the events that bring an id then go through the outbox, whose store remembers them.
+    fn remembers_ids(&self) -> bool {
+        true
+    }
+
+    /// True while this process is the one that moves that outbox's events. In a log that several processes share one does
+    /// at a time; another takes over when it is gone.
+    async fn relays(&self, _outbox_id: &str) -> Result<bool, LogError> {
+        Ok(true)
+    }
+
+    /// Joins the processes that land the log together.
+    async fn join(&self) -> Result<Arc<dyn Membership>, LogError> {
+        Ok(Arc::new(WholeLog::new(self.partitions())))
+    }
 }
 
 /// The partition of a key: FNV-1a (64 bits) of its bytes, modulo the number of partitions.
@@ -85,7 +107,7 @@ pub enum Appended {
 pub struct Position {
     /// The partition, from 0.
     pub partition: u32,
-    /// The offset in it, from 0, without gaps.
+    /// The offset in it, from 0; later records have higher ones.
     pub offset: u64,
 }
 
@@ -118,7 +140,7 @@ pub struct LogRecord {
 pub struct ReadBatch {
     /// The records, in order of offset.
     pub records: Vec<LogRecord>,
-    /// Where to read on: the offset after the last record, or the one asked for.
+    /// Where to read on: beyond the last record and beyond offsets that hold none, or the offset asked for.
     pub next: u64,
 }
 

@@ -42,6 +42,7 @@ async fn main() -> Result<(), Failure> {
     let game = arena()?;
     let config = LakeConfig {
         path: path.display().to_string(),
+        ..LakeConfig::default()
     };
     let lake = Arc::new(Lake::open(&config, game.clone(), Arc::new(SystemClock))?);
     lake.prepare().await?;

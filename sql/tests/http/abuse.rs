@@ -133,15 +133,10 @@ async fn the_deadline_holds_and_health_stays_quick_meanwhile() {
         "{}",
         reply.text()
     );
-    assert!(
-        started.elapsed() < Duration::from_secs(3),
-        "{:?}",
-        started.elapsed()
-    );
-    assert!(
-        probe.0 == 200 && probe.1 < Duration::from_millis(500),
-        "{probe:?}"
-    );
+    // Unhindered, the query would take hours, and the probe would wait for it.
+    let took = started.elapsed();
+    assert!(took < Duration::from_secs(30), "{took:?}");
+    assert!(probe.0 == 200 && probe.1 < took, "{probe:?} {took:?}");
     endpoint.stop().await;
 }
 
@@ -179,9 +174,19 @@ async fn limits_have_codes_of_their_own() {
         "{code}"
     );
     let slow = json!({"sql": "SELECT count(*) FROM generate_series(1, 1000000) a, generate_series(1, 1000000) b WHERE a.value + b.value = 3", "timeout_ms": 1500});
+    // Either of the two may come first and have the only place; the other is refused. The slow one asks again until it
+    // runs, the quick one until it is refused.
+    let first = async {
+        for _ in 0..1000 {
+            let reply = endpoint.ask(&slow).await;
+            if reply.status != 429 {
+                return reply.status;
+            }
+        }
+        0
+    };
     let second = async {
-        // Until the first one runs, the second may take its place; then it must be refused.
-        for _ in 0..100 {
+        for _ in 0..10_000 {
             let reply = endpoint.sql("select 1").await;
             if reply.status == 429 {
                 return (
@@ -192,7 +197,8 @@ async fn limits_have_codes_of_their_own() {
         }
         ("never refused".to_owned(), false)
     };
-    let (_, refused) = tokio::join!(endpoint.ask(&slow), second);
+    let (ran, refused) = tokio::join!(first, second);
+    assert_eq!(ran, 504);
     assert_eq!(refused, ("QUERY_QUEUE_FULL".to_owned(), true));
     endpoint.stop().await;
 }

@@ -89,6 +89,7 @@ impl Endpoint {
         let clock = Arc::new(SystemClock);
         let lake_config = LakeConfig {
             path: path.display().to_string(),
+            ..LakeConfig::default()
         };
         let lake = Arc::new(Lake::open(&lake_config, game.clone(), clock.clone()).unwrap());
         lake.prepare().await.unwrap();

@@ -107,6 +107,7 @@ pub(crate) fn quick() -> StreamerConfig {
 pub(crate) fn open(path: &Path, tables: &[Table]) -> Arc<Lake> {
     let config = LakeConfig {
         path: path.display().to_string(),
+        ..LakeConfig::default()
     };
     Arc::new(Lake::open_tables(&config, "arena", tables, Arc::new(SystemClock)).unwrap())
 }

@@ -56,8 +56,9 @@ const ALLOWED: [(&str, &[&str]); 10] = [
 const BOTTOM: &[&str] = &["gamepipe-domain", "gamepipe-config", "gamepipe-service"];
 
 /// Library -> the members that may use it outside tests.
-const OWNERS: [(&str, &[&str]); 8] = [
+const OWNERS: [(&str, &[&str]); 9] = [
     ("fjall", &["gamepipe-state", "gamepipe-eventlog"]),
+    ("rdkafka", &["gamepipe-eventlog"]),
     ("redis", &["gamepipe-state"]),
     ("deltalake", &["gamepipe-lake"]),
     ("datafusion", &["gamepipe-lake", "gamepipe-sql"]),

@@ -24,6 +24,7 @@ const EPOCHS_PER_SEED: u64 = 40;
 fn open(path: &Path) -> Lake {
     let config = LakeConfig {
         path: path.display().to_string(),
+        ..LakeConfig::default()
     };
     Lake::open_tables(&config, "arena", &[], Arc::new(SystemClock)).unwrap()
 }

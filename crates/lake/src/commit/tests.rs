@@ -72,6 +72,7 @@ impl Writer {
     async fn start_with(path: &Path, declared: &[Table]) -> Self {
         let config = LakeConfig {
             path: path.display().to_string(),
+            ..LakeConfig::default()
         };
         let lake = Lake::open_tables(&config, "arena", declared, Arc::new(SystemClock)).unwrap();
         lake.prepare().await.unwrap();

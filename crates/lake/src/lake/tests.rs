@@ -12,6 +12,7 @@ fn open(path: &str) -> Result<Lake, LakeError> {
     Lake::open_tables(
         &LakeConfig {
             path: path.to_owned(),
+            ..LakeConfig::default()
         },
         "arena",
         &[],
