@@ -31,6 +31,7 @@ pub(crate) mod explain;
 pub(crate) mod history;
 pub(crate) mod ids;
 pub(crate) mod metrics;
+mod once;
 pub(crate) mod plan;
 pub(crate) mod runtime;
 pub(crate) mod show;

@@ -173,7 +173,10 @@ async fn limits_have_codes_of_their_own() {
         code == "EXCEEDED_LOCAL_MEMORY_LIMIT" || code == "EXCEEDED_SPILL_LIMIT",
         "{code}"
     );
-    let slow = json!({"sql": "SELECT count(*) FROM generate_series(1, 1000000) a, generate_series(1, 1000000) b WHERE a.value + b.value = 3", "timeout_ms": 1500});
+    // What the library would start a second time, and panic.
+    let joins = "SELECT count(*) FROM generate_series(1, 50000) a, generate_series(1, 50000) b, generate_series(1, 50000) c WHERE a.value + b.value + c.value = 2";
+    assert_eq!(endpoint.error(joins).await.0, "EXCEEDED_LOCAL_MEMORY_LIMIT");
+    let slow = json!({"sql": "SELECT count(*) FROM generate_series(1, 100000) a, generate_series(1, 100000) b WHERE a.value * b.value + a.value < 0", "timeout_ms": 1500});
     // Either of the two may come first and have the only place; the other is refused. The slow one asks again until it
     // runs, the quick one until it is refused.
     let first = async {
