@@ -7,10 +7,11 @@ use gamepipe_domain::event::bad::{self, BadEvent};
 use gamepipe_domain::request::{RequestContext, hostname};
 use gamepipe_domain::rules::random::event_id;
 use gamepipe_domain::time::Timestamp;
-use gamepipe_eventlog::{Appended, LogError, Record};
+use gamepipe_eventlog::Record;
 use serde_json::Value;
 
 use crate::Api;
+use crate::admit::{AdmitError, Admitted, admit};
 use crate::formats::Batch;
 use crate::metrics::EventOutcome;
 use crate::problem::{Problem, codes};
@@ -78,8 +79,11 @@ pub(crate) async fn ingest(
     if records.is_empty() {
         return Ok(Bytes::from_static(b"{\"results\":[]}"));
     }
-    match api.log.append(records).await {
-        Ok(appended) => Ok(results(api, &checked, &appended)),
+    if !api.log.remembers_ids() {
+        api.refuse_when_outbox_is_full()?;
+    }
+    match admit(api, records).await {
+        Ok(admitted) => Ok(results(api, &checked, &admitted)),
         Err(error) => Err(not_durable(api, &checked, error)),
     }
 }
@@ -121,24 +125,24 @@ fn bad_record(
     }
 }
 
-fn results(api: &Api, checked: &[Checked], appended: &[Appended]) -> Bytes {
+fn results(api: &Api, checked: &[Checked], admitted: &[Admitted]) -> Bytes {
     // The usual result of an event with a UUID.
     const RESULT_BYTES: usize = 72;
     let mut body = Vec::with_capacity(checked.len() * RESULT_BYTES + 16);
     let (mut accepted, mut duplicate, mut rejected) = (0, 0, 0);
     body.extend_from_slice(b"{\"results\":[");
-    for (index, (event, appended)) in checked.iter().zip(appended).enumerate() {
+    for (index, (event, admitted)) in checked.iter().zip(admitted).enumerate() {
         if index > 0 {
             body.push(b',');
         }
         match event {
             Checked::Good { event_id } => {
-                let status = match appended {
-                    Appended::At(_) => {
+                let status = match admitted {
+                    Admitted::New => {
                         accepted += 1;
                         "accepted"
                     }
-                    Appended::Duplicate => {
+                    Admitted::Duplicate => {
                         duplicate += 1;
                         "duplicate"
                     }
@@ -176,7 +180,7 @@ fn write_text(body: &mut Vec<u8>, text: &str) {
 }
 
 /// The log did not take the batch: every event must be sent again, the bad ones too, since they are kept as well.
-fn not_durable(api: &Api, checked: &[Checked], error: LogError) -> Problem {
+fn not_durable(api: &Api, checked: &[Checked], error: AdmitError) -> Problem {
     let reason = error.to_string();
     let problem = Problem::from(error);
     if problem.code() != codes::UNAVAILABLE.name {

@@ -20,6 +20,7 @@ use gamepipe_service::http::{self as server, Drained, HttpLimits};
 use gamepipe_service::probes::Probes;
 use gamepipe_state::StateStore;
 
+mod admit;
 mod answer;
 mod body;
 mod decompress;

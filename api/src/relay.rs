@@ -110,12 +110,20 @@ async fn relay(api: &Api, shutdown: &Shutdown) -> Result<(), ApiError> {
         // Asked before the outbox is read: what a request commits after that is read by the next round.
         let was_last = shutdown.is_cancelled() && api.is_idle();
         match round(api, &mut position).await {
-            Ok(moved) => {
+            Ok(Round::Watched) => {
                 pause = FIRST_BACKOFF;
-                api.probes.ready(STATE_PART);
-                if !api.was_log_refused_lately() {
-                    api.probes.ready(LOG_PART);
+                ready(api);
+                if was_last {
+                    return Ok(());
                 }
+                tokio::select! {
+                    () = tokio::time::sleep(CHECK_EVERY) => {}
+                    () = shutdown.cancelled(), if !shutdown.is_cancelled() => {}
+                }
+            }
+            Ok(Round::Moved(moved)) => {
+                pause = FIRST_BACKOFF;
+                ready(api);
                 if moved == 0 && was_last {
                     return Ok(());
                 }
@@ -136,6 +144,14 @@ async fn relay(api: &Api, shutdown: &Shutdown) -> Result<(), ApiError> {
     }
 }
 
+/// Both stores have just answered.
+fn ready(api: &Api) {
+    api.probes.ready(STATE_PART);
+    if !api.was_log_refused_lately() {
+        api.probes.ready(LOG_PART);
+    }
+}
+
 /// What happens between two rounds: nothing while there is much to move, a pause for company, or a wait for more.
 async fn rest(api: &Api, moved: usize, position: u64, shutdown: &Shutdown) {
     if shutdown.is_cancelled() {
@@ -152,11 +168,22 @@ async fn rest(api: &Api, moved: usize, position: u64, shutdown: &Shutdown) {
     }
 }
 
-/// One batch: read, append, forget. Returns how many events it moved.
-async fn round(api: &Api, position: &mut Option<u64>) -> Result<usize, RoundError> {
+/// What a round did.
+enum Round {
+    /// This process relays: so many events were moved.
+    Moved(usize),
+    /// Another process relays.
+    Watched,
+}
+
+/// One batch: read, append, forget.
+async fn round(api: &Api, position: &mut Option<u64>) -> Result<Round, RoundError> {
     // Before anything of the log is asked: how much waits matters most when the log is down.
     api.note_outbox_depth(api.state.outbox_depth().await?);
     let outbox_id = api.state.outbox_id();
+    if !api.log.relays(outbox_id).await? {
+        return watch(api, position).await;
+    }
     let after = match *position {
         Some(after) => after,
         None => {
@@ -170,7 +197,7 @@ async fn round(api: &Api, position: &mut Option<u64>) -> Result<usize, RoundErro
     let entries = api.state.outbox(after, BATCH_EVENTS).await?;
     let (Some(first), Some(last)) = (entries.first(), entries.last()) else {
         check(api, after).await?;
-        return Ok(0);
+        return Ok(Round::Moved(0));
     };
     failpoint::hit("relay.read")?;
     let (first, last, moved) = (first.sequence, last.sequence, entries.len());
@@ -196,7 +223,16 @@ async fn round(api: &Api, position: &mut Option<u64>) -> Result<usize, RoundErro
     *position = Some(last);
     api.metrics.relayed.inc_by(moved as u64);
     api.note_outbox_depth(api.outbox_depth().saturating_sub(moved as u64));
-    Ok(moved)
+    Ok(Round::Moved(moved))
+}
+
+/// What a process does while another one relays: it keeps its own view of the two stores, and of whether they answer. A
+/// store that was started anew wants to hear the log's position from every process that uses it.
+async fn watch(api: &Api, position: &mut Option<u64>) -> Result<Round, RoundError> {
+    *position = None;
+    let after = api.log.outbox_position(api.state.outbox_id()).await?;
+    check(api, after).await?;
+    Ok(Round::Watched)
 }
 
 /// Asks both stores for a change that changes nothing: one that takes no more says so.

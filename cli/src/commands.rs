@@ -2,6 +2,8 @@
 
 pub(crate) mod up;
 
+pub(crate) mod serve;
+
 pub(crate) mod play;
 
 pub(crate) mod sql;
@@ -28,6 +30,7 @@ use crate::exit::Outcome;
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Up(up::UpArgs),
+    Serve(serve::ServeArgs),
     Play(play::PlayArgs),
     Sql(sql::SqlArgs),
     Watch(watch::WatchArgs),
@@ -41,6 +44,7 @@ pub(crate) enum Command {
 pub(crate) fn run(cli: Cli) -> anyhow::Result<Outcome> {
     match cli.command {
         Command::Up(args) => server_runtime()?.block_on(up::run(args)),
+        Command::Serve(args) => server_runtime()?.block_on(serve::run(args)),
         Command::Play(args) => player_runtime()?.block_on(play::run(args)),
         Command::Sql(args) => sql::run(args),
         Command::Watch(args) => block_on(watch::run(args)),

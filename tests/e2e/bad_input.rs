@@ -1,7 +1,11 @@
 //! Bad input gets a clear error, has no effect, and the service lives on (LI-1, RO-1).
 
 use anyhow::Result;
-use gamepipe_tests::Start;
+use gamepipe_tests::{Backends, Start};
+
+gamepipe_tests::on_both_backends! {
+    bad_requests_get_their_status_and_a_problem_document
+}
 
 /// Method, path, content type, body, expected status. Routes of arena.
 const BAD_REQUESTS: [(&str, &str, &str, &str, u16); 16] = [
@@ -65,9 +69,8 @@ const BAD_REQUESTS: [(&str, &str, &str, &str, u16); 16] = [
     ("GET", "/v1/entities/player/nobody", "", "", 404),
 ];
 
-#[test]
-fn bad_requests_get_their_status_and_a_problem_document() -> Result<()> {
-    let platform = Start::game("arena").up()?;
+fn bad_requests_get_their_status_and_a_problem_document(backends: Backends) -> Result<()> {
+    let platform = Start::game("arena").on(backends).up()?;
     let api = platform.api()?;
     assert_eq!(api.get("/initialize?username=ann")?.status, 200);
     for (method, path, content_type, body, expected) in BAD_REQUESTS {

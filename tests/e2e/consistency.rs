@@ -1,10 +1,14 @@
 //! One cut for all tables of a query (CU-1).
 
 use anyhow::{Context, Result};
-use gamepipe_tests::{Client, Start};
+use gamepipe_tests::{Backends, Client, Start};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+
+gamepipe_tests::on_both_backends! {
+    tables_of_one_query_agree_while_events_land
+}
 
 /// Every purchase and every deposit is a row of its own table and of `transactions`: in one cut the counts agree.
 const DIFFERENCE: &str = "
@@ -14,9 +18,8 @@ select (select count(*) from transactions) - (select count(*) from purchases) - 
 /// How many different cuts must be seen before the test believes it.
 const CUTS: usize = 6;
 
-#[test]
-fn tables_of_one_query_agree_while_events_land() -> Result<()> {
-    let platform = Start::game("market").up()?;
+fn tables_of_one_query_agree_while_events_land(backends: Backends) -> Result<()> {
+    let platform = Start::game("market").on(backends).up()?;
     let (api, sql) = (platform.api()?, platform.sql()?);
     let stop = Arc::new(AtomicBool::new(false));
     let players: Vec<_> = ["user1.att.com", "user2.comcast.com"]

@@ -9,8 +9,12 @@ use gamepipe_tests::ledger::check_arena;
 use gamepipe_tests::load::{Acknowledged, Crowd, initialize_players};
 use gamepipe_tests::random::Random;
 use gamepipe_tests::wait::{PATIENCE, wait_for};
-use gamepipe_tests::{Platform, Start};
+use gamepipe_tests::{Backends, Platform, Start};
 use tempfile::TempDir;
+
+gamepipe_tests::on_both_backends! {
+    sigkill_at_random_moments_loses_and_doubles_nothing
+}
 
 /// Clients at work when the process dies.
 const CLIENTS: usize = 6;
@@ -33,13 +37,12 @@ const FAILPOINTS: [&str; 14] = [
     "epochs.commit.after",
 ];
 
-#[test]
-fn sigkill_at_random_moments_loses_and_doubles_nothing() -> Result<()> {
+fn sigkill_at_random_moments_loses_and_doubles_nothing(backends: Backends) -> Result<()> {
     let mut random = Random::from_environment("sigkill at random moments");
     let data = TempDir::new()?;
     let mut acknowledged = Acknowledged::default();
     for _ in 0..4 {
-        let platform = Start::game("arena").data(data.path()).up()?;
+        let platform = Start::game("arena").on(backends).data(data.path()).up()?;
         let api = platform.api()?;
         acknowledged.merge(initialize_players(&api)?);
         let crowd = Crowd::start(&api, CLIENTS, &mut random);
@@ -48,7 +51,7 @@ fn sigkill_at_random_moments_loses_and_doubles_nothing() -> Result<()> {
         platform.kill()?;
         acknowledged.merge(crowd.finish());
     }
-    check_after_restart(data.path(), &acknowledged)
+    check_after_restart(backends, data.path(), &acknowledged)
 }
 
 #[test]
@@ -102,8 +105,8 @@ fn run_until_death(platform: &Platform, random: &mut Random) -> Result<Acknowled
     Ok(seen)
 }
 
-fn check_after_restart(data: &Path, acknowledged: &Acknowledged) -> Result<()> {
-    let platform = Start::game("arena").data(data).up()?;
+fn check_after_restart(backends: Backends, data: &Path, acknowledged: &Acknowledged) -> Result<()> {
+    let platform = Start::game("arena").on(backends).data(data).up()?;
     platform.wait_until_landed()?;
     anyhow::ensure!(
         acknowledged.event_ids.len() > 100,

@@ -4,10 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
 use anyhow::{Context, Result};
-use gamepipe_tests::Start;
 use gamepipe_tests::model::trade::wealth;
 use gamepipe_tests::model::{GAMES, Rows, answer, difference};
 use gamepipe_tests::tools::gamepipe;
+use gamepipe_tests::{Backends, Start};
+
+gamepipe_tests::on_both_backends! {
+    trades_conserve_all_gold_and_every_item
+    every_named_query_answers_on_empty_tables
+    every_named_query_gives_what_an_independent_model_gives
+}
 
 #[test]
 fn every_game_is_played_landed_and_verified_with_one_command() -> Result<()> {
@@ -72,10 +78,9 @@ fn a_sixth_game_is_a_file_written_by_game_new() -> Result<()> {
     Ok(())
 }
 
-#[test]
-fn every_named_query_gives_what_an_independent_model_gives() -> Result<()> {
+fn every_named_query_gives_what_an_independent_model_gives(backends: Backends) -> Result<()> {
     for game in GAMES {
-        let platform = Start::game(game).up()?;
+        let platform = Start::game(game).on(backends).up()?;
         platform.play(game, 2000)?;
         let (sql, events) = (platform.sql()?, platform.events()?);
         anyhow::ensure!(events.len() > 1000, "{game}: only {} events", events.len());
@@ -93,9 +98,8 @@ fn every_named_query_gives_what_an_independent_model_gives() -> Result<()> {
     Ok(())
 }
 
-#[test]
-fn trades_conserve_all_gold_and_every_item() -> Result<()> {
-    let platform = Start::game("trade").up()?;
+fn trades_conserve_all_gold_and_every_item(backends: Backends) -> Result<()> {
+    let platform = Start::game("trade").on(backends).up()?;
     platform.play("trade", 3000)?;
     // What was created is what the first state of each player says; trades only move it.
     let mut seen = BTreeSet::new();
@@ -122,10 +126,9 @@ fn trades_conserve_all_gold_and_every_item() -> Result<()> {
     Ok(())
 }
 
-#[test]
-fn every_named_query_answers_on_empty_tables() -> Result<()> {
+fn every_named_query_answers_on_empty_tables(backends: Backends) -> Result<()> {
     for game in GAMES {
-        let platform = Start::game(game).up()?;
+        let platform = Start::game(game).on(backends).up()?;
         let sql = platform.sql()?;
         let queries = sql.get("/queries")?.json()?;
         for query in queries.as_array().context("/queries is no list")? {

@@ -5,6 +5,7 @@ mod consistency;
 mod crash;
 mod damage;
 mod disk_full;
+mod faults;
 mod games;
 mod operations;
 mod outage;

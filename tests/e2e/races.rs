@@ -5,12 +5,16 @@ use std::thread;
 use anyhow::{Context, Result};
 use gamepipe_tests::ledger::check_arena;
 use gamepipe_tests::load::Acknowledged;
-use gamepipe_tests::{Client, Start};
+use gamepipe_tests::{Backends, Client, Start};
 use serde_json::json;
 
-#[test]
-fn racing_purchases_never_overspend() -> Result<()> {
-    let platform = Start::game("arena").up()?;
+gamepipe_tests::on_both_backends! {
+    racing_purchases_never_overspend
+    one_idempotency_key_has_one_effect_however_often_it_is_sent
+}
+
+fn racing_purchases_never_overspend(backends: Backends) -> Result<()> {
+    let platform = Start::game("arena").on(backends).up()?;
     let api = platform.api()?;
     let mut acknowledged = Acknowledged::default();
     acknowledged
@@ -50,9 +54,8 @@ fn racing_purchases_never_overspend() -> Result<()> {
     check_arena(&platform, &acknowledged)
 }
 
-#[test]
-fn one_idempotency_key_has_one_effect_however_often_it_is_sent() -> Result<()> {
-    let platform = Start::game("arena").up()?;
+fn one_idempotency_key_has_one_effect_however_often_it_is_sent(backends: Backends) -> Result<()> {
+    let platform = Start::game("arena").on(backends).up()?;
     let api = platform.api()?;
     api.get("/initialize?username=ann")?;
     let body = json!({"username": "ann", "weapon": "knife"}).to_string();

@@ -1,12 +1,16 @@
 //! `/v1/events`: a result per event, and a row for each, bad ones included (ND-1).
 
 use anyhow::Result;
-use gamepipe_tests::Start;
+use gamepipe_tests::{Backends, Start};
 use serde_json::json;
 
-#[test]
-fn a_batch_gets_a_result_per_event_and_every_event_a_row() -> Result<()> {
-    let platform = Start::game("quest").up()?;
+gamepipe_tests::on_both_backends! {
+    a_batch_gets_a_result_per_event_and_every_event_a_row
+    a_duplicate_is_known_after_a_kill_and_a_restart
+}
+
+fn a_batch_gets_a_result_per_event_and_every_event_a_row(backends: Backends) -> Result<()> {
+    let platform = Start::game("quest").on(backends).up()?;
     let (api, sql) = (platform.api()?, platform.sql()?);
     let batch = json!([
         {"event_type": "take_potion", "event_id": "potion-1", "userid": "ann", "health": 10},
@@ -45,17 +49,16 @@ fn a_batch_gets_a_result_per_event_and_every_event_a_row() -> Result<()> {
     Ok(())
 }
 
-#[test]
-fn a_duplicate_is_known_after_a_kill_and_a_restart() -> Result<()> {
+fn a_duplicate_is_known_after_a_kill_and_a_restart(backends: Backends) -> Result<()> {
     let data = tempfile::TempDir::new()?;
     let event = json!({"event_type": "take_potion", "event_id": "only-once", "userid": "ann"});
-    let platform = Start::game("quest").data(data.path()).up()?;
+    let platform = Start::game("quest").on(backends).data(data.path()).up()?;
     assert_eq!(
         platform.api()?.post_json("/v1/events", &event)?.json()?["results"][0]["status"],
         "accepted"
     );
     platform.kill()?;
-    let platform = Start::game("quest").data(data.path()).up()?;
+    let platform = Start::game("quest").on(backends).data(data.path()).up()?;
     assert_eq!(
         platform.api()?.post_json("/v1/events", &event)?.json()?["results"][0]["status"],
         "duplicate"

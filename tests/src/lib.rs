@@ -4,14 +4,17 @@
 //! have (Trino CLI, Python clients, DuckDB, Apache Bench, curl). Tools are installed by `cargo xtask test`, which also tells
 //! the tests where they are.
 
+pub mod backends;
 pub mod http;
 pub mod ledger;
 pub mod load;
 pub mod model;
 pub mod platform;
+pub mod process;
 pub mod random;
 pub mod tools;
 pub mod wait;
 
+pub use backends::Backends;
 pub use http::{Client, Reply};
-pub use platform::{Platform, Start};
+pub use platform::{Platform, Role, Start};

@@ -1,8 +1,10 @@
 //! Players of arena that remember what was acknowledged.
 
-use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use anyhow::Result;
 
@@ -139,6 +141,93 @@ fn play(api: &Client, stop: &AtomicBool, mut random: Random) -> Acknowledged {
                 seen.unanswered += 1;
                 return seen;
             }
+        }
+    }
+    seen
+}
+
+/// Addresses that players choose from anew for each request; a test changes them as processes come and go.
+pub type Targets = Arc<RwLock<Vec<String>>>;
+
+/// How long a player waits after a request that was not answered, before the next one.
+const AFTER_A_FAILURE: Duration = Duration::from_millis(10);
+
+/// A crowd that goes on whatever happens to the servers.
+#[derive(Debug)]
+pub struct StubbornCrowd {
+    threads: Vec<JoinHandle<Acknowledged>>,
+    stop: Arc<AtomicBool>,
+    answered: Arc<AtomicU64>,
+}
+
+impl StubbornCrowd {
+    /// Starts `threads` players' clients; each goes on until [`Self::finish`].
+    pub fn start(targets: &Targets, threads: usize, random: &mut Random) -> Self {
+        let (stop, answered) = (
+            Arc::new(AtomicBool::new(false)),
+            Arc::new(AtomicU64::new(0)),
+        );
+        let threads = (0..threads)
+            .map(|_| {
+                let (targets, stop) = (Arc::clone(targets), Arc::clone(&stop));
+                let (answered, random) = (Arc::clone(&answered), random.fork());
+                thread::spawn(move || insist_among(&targets, &stop, &answered, random))
+            })
+            .collect();
+        Self {
+            threads,
+            stop,
+            answered,
+        }
+    }
+
+    /// How many requests have been answered so far.
+    pub fn answered(&self) -> u64 {
+        self.answered.load(Ordering::Relaxed)
+    }
+
+    /// Lets the players end after their current request, and gives what they were told.
+    pub fn finish(self) -> Acknowledged {
+        self.stop.store(true, Ordering::Relaxed);
+        let mut all = Acknowledged::default();
+        for thread in self.threads {
+            if let Ok(seen) = thread.join() {
+                all.merge(seen);
+            }
+        }
+        all
+    }
+}
+
+fn insist_among(
+    targets: &Targets,
+    stop: &AtomicBool,
+    answered: &AtomicU64,
+    mut random: Random,
+) -> Acknowledged {
+    let mut seen = Acknowledged::default();
+    let mut clients: BTreeMap<String, Client> = BTreeMap::new();
+    while !stop.load(Ordering::Relaxed) {
+        let target = {
+            let targets = targets.read().unwrap_or_else(PoisonError::into_inner);
+            (!targets.is_empty()).then(|| random.pick(&targets).clone())
+        };
+        let asked = target.map(|target| {
+            let client = clients
+                .entry(target.clone())
+                .or_insert_with(|| Client::new(&target));
+            request(client, &mut random)
+        });
+        match asked {
+            Some(Ok(ids)) => {
+                seen.event_ids.extend(ids);
+                answered.fetch_add(1, Ordering::Relaxed);
+            }
+            Some(Err(_)) => {
+                seen.unanswered += 1;
+                thread::sleep(AFTER_A_FAILURE);
+            }
+            None => thread::sleep(AFTER_A_FAILURE),
         }
     }
     seen

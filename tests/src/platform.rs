@@ -1,22 +1,46 @@
-//! A running `gamepipe up`.
+//! A running pipeline: `gamepipe up`, or the roles of `gamepipe serve`.
 
-use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::process::{Command, ExitStatus};
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 
+use crate::backends::{Backends, Services};
 use crate::http::Client;
+use crate::process::Process;
 use crate::tools::gamepipe;
 use crate::wait::{PATIENCE, wait_for};
+
+/// A role of a cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Actions and events over HTTP, and the relay.
+    Api,
+    /// Log to tables.
+    Streamer,
+    /// Tables over HTTP.
+    Sql,
+}
+
+impl Role {
+    /// As the command line and what it prints call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Api => "api",
+            Self::Streamer => "streamer",
+            Self::Sql => "sql",
+        }
+    }
+}
 
 /// How to start it.
 #[derive(Debug)]
 pub struct Start {
     game: String,
     data: Option<PathBuf>,
+    backends: Backends,
+    counts: [usize; 3],
     failpoints: String,
     arguments: Vec<String>,
     variables: Vec<(String, String)>,
@@ -29,11 +53,25 @@ impl Start {
         Self {
             game: game.to_owned(),
             data: None,
+            backends: Backends::Embedded,
+            counts: [1; 3],
             failpoints: String::new(),
             arguments: Vec::new(),
             variables: Vec::new(),
             file_kib: None,
         }
+    }
+
+    /// On these backends.
+    pub fn on(mut self, backends: Backends) -> Self {
+        self.backends = backends;
+        self
+    }
+
+    /// With that many API processes, streamers and SQL endpoints, on a cluster.
+    pub fn roles(mut self, apis: usize, streamers: usize, sqls: usize) -> Self {
+        self.counts = [apis, streamers, sqls];
+        self
     }
 
     /// In this data directory; a new one that goes away with the platform when not called.
@@ -66,7 +104,7 @@ impl Start {
         self
     }
 
-    /// Starts it and waits until both endpoints are ready.
+    /// Starts it and waits until all endpoints are ready.
     pub fn up(self) -> Result<Platform> {
         let platform = self.spawn()?;
         platform.wait_until_ready()?;
@@ -74,7 +112,7 @@ impl Start {
     }
 
     /// Starts it and does not wait.
-    pub fn spawn(self) -> Result<Platform> {
+    pub fn spawn(mut self) -> Result<Platform> {
         let own = match &self.data {
             Some(_) => None,
             None => Some(TempDir::new()?),
@@ -84,6 +122,31 @@ impl Start {
             (None, Some(own)) => own.path().to_path_buf(),
             (None, None) => bail!("no data directory"),
         };
+        self.data = Some(data.clone());
+        let (backends, counts) = (self.backends, self.counts);
+        let mut platform = Platform {
+            processes: Vec::new(),
+            data,
+            start: self,
+            _own: own,
+        };
+        match backends {
+            Backends::Embedded => platform.start_up()?,
+            Backends::Cluster(services) => {
+                for (role, count) in [Role::Api, Role::Streamer, Role::Sql]
+                    .into_iter()
+                    .zip(counts)
+                {
+                    for _ in 0..count {
+                        platform.start_role(services, role, &platform.start.failpoints.clone())?;
+                    }
+                }
+            }
+        }
+        Ok(platform)
+    }
+
+    fn command(&self) -> Result<Command> {
         let mut command = match self.file_kib {
             None => Command::new(gamepipe()?),
             Some(kib) => {
@@ -94,54 +157,35 @@ impl Start {
                 shell
             }
         };
-        command.args([
-            "up",
-            "--game",
-            &self.game,
-            "--api",
-            "127.0.0.1:0",
-            "--sql",
-            "127.0.0.1:0",
-            "--data",
-        ]);
-        command.arg(&data).args(&self.arguments);
-        command.env("GAMEPIPE_FAILPOINTS", &self.failpoints);
-        command.envs(self.variables);
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let mut child = command.spawn().context("failed to start gamepipe")?;
-        let output = Arc::new(Mutex::new(String::new()));
-        collect(child.stdout.take(), &output);
-        collect(child.stderr.take(), &output);
-        Ok(Platform {
-            child: Mutex::new(child),
-            output,
-            data,
-            _own: own,
-        })
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
+        Ok(command)
     }
 }
 
-/// A running process, killed when dropped.
+/// A running pipeline; its processes are killed when it is dropped.
 #[derive(Debug)]
 pub struct Platform {
-    child: Mutex<Child>,
-    output: Arc<Mutex<String>>,
+    processes: Vec<Process>,
     data: PathBuf,
+    start: Start,
     _own: Option<TempDir>,
 }
 
 impl Platform {
-    /// The API.
+    /// The API; the first of several.
     pub fn api(&self) -> Result<Client> {
-        Ok(Client::new(&self.address("api")?))
+        self.endpoint("api")
     }
 
-    /// The SQL endpoint.
+    /// The SQL endpoint; the first of several.
     pub fn sql(&self) -> Result<Client> {
-        Ok(Client::new(&self.address("sql")?))
+        self.endpoint("sql")
+    }
+
+    /// Clients of all API processes.
+    pub fn apis(&self) -> Result<Vec<Client>> {
+        let apis = self.processes.iter().filter(|process| process.has("api"));
+        apis.map(|process| process.client("api")).collect()
     }
 
     /// Its data directory.
@@ -154,63 +198,134 @@ impl Platform {
         self.data.join("lake")
     }
 
+    /// All processes, in the order in which they were started: APIs, streamers, SQL endpoints.
+    pub fn processes(&self) -> &[Process] {
+        &self.processes
+    }
+
+    /// The processes of a role.
+    pub fn of(&self, role: Role) -> Vec<&Process> {
+        let all = self.processes.iter();
+        all.filter(|process| process.has(role.name())).collect()
+    }
+
+    /// Starts one more process of a cluster's role, with failpoints of its own, and does not wait.
+    pub fn add(&mut self, role: Role, failpoints: &str) -> Result<()> {
+        match self.start.backends {
+            Backends::Embedded => bail!("an embedded pipeline has one process"),
+            Backends::Cluster(services) => self.start_role(services, role, failpoints),
+        }
+    }
+
+    /// Forgets the processes that have ended.
+    pub fn bury(&mut self) -> Result<()> {
+        let mut alive = Vec::new();
+        for process in std::mem::take(&mut self.processes) {
+            if process.is_running()? {
+                alive.push(process);
+            }
+        }
+        self.processes = alive;
+        Ok(())
+    }
+
+    fn start_up(&mut self) -> Result<()> {
+        let mut command = self.start.command()?;
+        command.args(["up", "--game", &self.start.game]);
+        command.args(["--api", "127.0.0.1:0", "--sql", "127.0.0.1:0", "--data"]);
+        command.arg(&self.data).args(&self.start.arguments);
+        command.env("GAMEPIPE_FAILPOINTS", &self.start.failpoints);
+        let process = Process::start("gamepipe", &["api", "sql"], &mut command)?;
+        self.processes.push(process);
+        Ok(())
+    }
+
+    fn start_role(&mut self, services: Services, role: Role, failpoints: &str) -> Result<()> {
+        let mut command = self.start.command()?;
+        command.args(["serve", role.name(), "--game", &self.start.game]);
+        command
+            .args(["--listen", "127.0.0.1:0"])
+            .args(&self.start.arguments);
+        let known: Vec<&str> = (self.start.variables.iter())
+            .map(|(name, _)| name.as_str())
+            .collect();
+        for (name, value) in services.variables(&self.data) {
+            if !known.contains(&name.as_str()) {
+                command.env(name, value);
+            }
+        }
+        command.env("GAMEPIPE_FAILPOINTS", failpoints);
+        let name = format!("{} {}", role.name(), self.of(role).len() + 1);
+        let process = Process::start(&name, &[role.name()], &mut command)?;
+        self.processes.push(process);
+        Ok(())
+    }
+
+    fn endpoint(&self, name: &str) -> Result<Client> {
+        let process = self.processes.iter().find(|process| process.has(name));
+        process
+            .with_context(|| format!("no process has the endpoint {name}"))?
+            .client(name)
+    }
+
     /// What `gamepipe verify` says about it while it runs: whether all is well, and both streams.
     pub fn verify(&self) -> Result<(bool, String)> {
         let (api, sql) = (self.api()?, self.sql()?);
         verify(&["--api", api.base(), "--sql", sql.base()])
     }
 
-    /// Its process id.
+    /// The process id of the first process.
     pub fn pid(&self) -> u32 {
-        self.child().id()
+        self.processes.first().map_or(0, Process::pid)
     }
 
-    /// What it has printed so far, both streams.
+    /// What its processes have printed so far, both streams.
     pub fn output(&self) -> String {
-        self.output
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        let all = self.processes.iter().map(Process::output);
+        all.collect::<Vec<_>>().join("\n")
     }
 
-    /// Waits until both endpoints answer `/readyz` with 200.
+    /// Waits until all endpoints answer `/readyz` with 200.
     pub fn wait_until_ready(&self) -> Result<()> {
-        wait_for("both endpoints to be ready", PATIENCE, || {
-            // It will not be ready any more: no reason to wait on.
-            if let Some(status) = self.child().try_wait()? {
-                return Ok(Some(Err(anyhow!("gamepipe ended with {status}"))));
-            }
-            let ready = self.api()?.get("/readyz")?.status == 200
-                && self.sql()?.get("/readyz")?.status == 200;
-            Ok(ready.then_some(Ok(())))
-        })
-        .flatten()
-        .with_context(|| self.output())
+        self.processes
+            .iter()
+            .try_for_each(Process::wait_until_ready)
     }
 
     /// True once it has said where it listens.
     pub fn is_listening(&self) -> bool {
-        self.address("sql").is_ok()
+        self.sql().is_ok()
     }
 
     /// Waits until everything on the log has landed and can be queried.
     pub fn wait_until_landed(&self) -> Result<()> {
         let (api, sql) = (self.api()?, self.sql()?);
         let schema = self.raw_schema()?;
+        let newest = format!("select ranges from {schema}.\"_epochs\" order by epoch desc limit 1");
         wait_for("the log to be landed", PATIENCE, || {
             let log = api.get("/v1/log")?.json()?;
-            let outbox_empty = log["outbox_depth"] == 0;
-            let landed = sql.rows(&format!("select sum(records) from {schema}.\"_epochs\""))?;
+            if log["outbox_depth"] != 0 {
+                return Ok(None);
+            }
+            let rows = sql.rows(&newest)?;
+            let ranges: Vec<serde_json::Value> = match rows.first().and_then(|row| row[0].as_str())
+            {
+                Some(text) => serde_json::from_str(text)?,
+                None => Vec::new(),
+            };
             let partitions = log["partitions"]
                 .as_array()
                 .context("no partitions in /v1/log")?;
-            let high: u64 = partitions
-                .iter()
-                .filter_map(|partition| partition["high"].as_u64())
-                .sum();
-            let landed = landed[0][0].as_u64().unwrap_or(0);
-            Ok((outbox_empty && landed == high).then_some(()))
+            let landed = partitions.iter().all(|partition| {
+                let range = ranges
+                    .iter()
+                    .find(|range| range["partition"] == partition["partition"]);
+                let to = range.and_then(|range| range["to"].as_u64()).unwrap_or(0);
+                partition["high"].as_u64().is_some_and(|high| to >= high)
+            });
+            Ok(landed.then_some(()))
         })
+        .with_context(|| self.output())
     }
 
     /// Every event on the log, as JSON.
@@ -226,20 +341,20 @@ impl Platform {
             let mut from = partition["low"].as_u64().context("no low in /v1/log")?;
             let high = partition["high"].as_u64().context("no high in /v1/log")?;
             while from < high {
-                let page = api
-                    .get(&format!("/v1/log/{number}?from={from}&max=1000"))?
-                    .text();
-                for record in crate::model::parse_events(&page).map_err(anyhow::Error::msg)? {
-                    from = record["offset"]
-                        .as_u64()
-                        .context("a record without an offset")?
-                        + 1;
+                let page = api.get(&format!("/v1/log/{number}?from={from}&max=1000"))?;
+                for record in
+                    crate::model::parse_events(&page.text()).map_err(anyhow::Error::msg)?
+                {
                     events.push(record["event"].clone());
                 }
+                // Offsets may hold no record: only the reply knows where to read on.
+                let next = page.header("gamepipe-next-offset").unwrap_or_default();
+                let next: u64 = next.parse().context("no next offset")?;
                 anyhow::ensure!(
-                    !page.is_empty(),
+                    next > from,
                     "partition {number} has nothing at {from} below {high}"
                 );
+                from = next;
             }
         }
         Ok(events)
@@ -268,58 +383,45 @@ impl Platform {
         Ok(format!("{}_raw", name.replace('-', "_")))
     }
 
-    /// Ends it as a power cut would: SIGKILL.
+    /// Ends all processes as a power cut would: SIGKILL.
     pub fn kill(&self) -> Result<()> {
-        let mut child = self.child();
-        child.kill()?;
-        child.wait()?;
-        Ok(())
+        self.processes.iter().try_for_each(Process::kill)
     }
 
-    /// Asks it to end with SIGTERM, and waits.
+    /// Asks the processes to end with SIGTERM, in the order in which data flows, and waits: the first failure, or success.
     pub fn stop(&self) -> Result<ExitStatus> {
-        let status = Command::new("kill")
-            .args(["-TERM", &self.pid().to_string()])
-            .status()?;
-        anyhow::ensure!(status.success(), "kill failed: {status}");
-        self.wait()
+        let mut ended = Vec::new();
+        for process in &self.processes {
+            ended.push(process.stop()?);
+        }
+        let failure = ended.iter().find(|status| !status.success());
+        failure
+            .or(ended.first())
+            .copied()
+            .context("it has no processes")
     }
 
-    /// Waits until it has ended.
+    /// Waits until all processes have ended: the first failure, or success.
     pub fn wait(&self) -> Result<ExitStatus> {
-        wait_for("gamepipe to end", PATIENCE, || {
-            Ok(self.child().try_wait()?)
-        })
+        let mut ended = Vec::new();
+        for process in &self.processes {
+            ended.push(process.wait()?);
+        }
+        let failure = ended.iter().find(|status| !status.success());
+        failure
+            .or(ended.first())
+            .copied()
+            .context("it has no processes")
     }
 
-    /// True while it runs.
+    /// True while all processes run.
     pub fn is_running(&self) -> Result<bool> {
-        Ok(self.child().try_wait()?.is_none())
-    }
-
-    fn child(&self) -> std::sync::MutexGuard<'_, Child> {
-        self.child.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The address that it printed for the API or SQL: the line with the word and an `http://` address.
-    fn address(&self, role: &str) -> Result<String> {
-        let output = self.output();
-        let line = output.lines().find(|line| {
-            let lower = line.to_lowercase();
-            lower
-                .split(|letter: char| !letter.is_alphanumeric())
-                .any(|word| word == role)
-                && lower.contains("http://")
-        });
-        let line =
-            line.with_context(|| format!("no address of the {role} printed yet:\n{output}"))?;
-        let address = line.split("http://").nth(1).unwrap_or_default();
-        let end =
-            address.find(|letter: char| letter != '.' && letter != ':' && !letter.is_ascii_digit());
-        Ok(format!(
-            "http://{}",
-            &address[..end.unwrap_or(address.len())]
-        ))
+        for process in &self.processes {
+            if !process.is_running()? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 }
 
@@ -336,26 +438,4 @@ fn verify(arguments: &[&str]) -> Result<(bool, String)> {
     let text = String::from_utf8_lossy(&output.stdout).into_owned()
         + &String::from_utf8_lossy(&output.stderr);
     Ok((output.status.success(), text))
-}
-
-impl Drop for Platform {
-    fn drop(&mut self) {
-        // It may have ended already: either way nothing is left behind.
-        let _ = self.kill();
-        if std::thread::panicking() {
-            eprintln!("--- what gamepipe printed ---\n{}", self.output());
-        }
-    }
-}
-
-fn collect(stream: Option<impl Read + Send + 'static>, output: &Arc<Mutex<String>>) {
-    let Some(stream) = stream else { return };
-    let output = Arc::clone(output);
-    std::thread::spawn(move || {
-        for line in BufReader::new(stream).lines().map_while(Result::ok) {
-            let mut text = output.lock().unwrap_or_else(PoisonError::into_inner);
-            text.push_str(&line);
-            text.push('\n');
-        }
-    });
 }

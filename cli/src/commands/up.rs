@@ -4,23 +4,23 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
 use clap::Args;
-use gamepipe_config::load::{Effective, Layers, load};
+use gamepipe_config::load::Effective;
 use gamepipe_config::reference;
 use gamepipe_domain::definition::Game;
 use gamepipe_service::Shutdown;
 use serde_json::json;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::play::{self, Session};
 use crate::client::{Client, Role};
+use crate::configuration;
 use crate::exit::{INTERRUPTED, Outcome};
 use crate::games;
 use crate::output::{remark, say};
 use crate::questions;
 use crate::report::{gather, summary};
 use crate::results::table;
+use crate::signals::Signals;
 use crate::terminal::Paint;
 use crate::up::banner::{self, Places};
 use crate::up::changes;
@@ -203,24 +203,8 @@ fn presumed(data: &std::path::Path) -> Vec<(&'static str, serde_json::Value)> {
 
 /// The settings in force. Directories lie below the data directory unless told otherwise.
 fn settings(args: &UpArgs, data: &std::path::Path) -> anyhow::Result<Effective> {
-    let mut layers = Layers {
-        presumed: presumed(data),
-        environment: std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .collect(),
-        ..Layers::default()
-    };
-    for (path, flag) in [("api.listen", &args.api), ("sql.listen", &args.sql)] {
-        layers
-            .flags
-            .extend(flag.as_ref().map(|address| (path, json!(address))));
-    }
-    if let Some(path) = &args.config {
-        let text = std::fs::read_to_string(path)
-            .with_context(|| format!("failed to read {}", path.display()))?;
-        layers.file = Some((path.display().to_string(), text));
-    }
-    Ok(load(&layers)?)
+    let flags = [("api.listen", &args.api), ("sql.listen", &args.sql)];
+    configuration::effective(presumed(data), &flags, args.config.as_deref())
 }
 
 /// Plays, verifies, and answers the game's questions.
@@ -255,31 +239,5 @@ fn session(
             outcome = Outcome::Findings;
         }
         Ok(outcome)
-    }
-}
-
-/// SIGINT and SIGTERM.
-#[derive(Debug)]
-struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Signals {
-    /// From here on they no longer end the process by themselves.
-    fn new() -> anyhow::Result<Self> {
-        let listen = |kind| signal(kind).context("failed to listen for signals");
-        Ok(Self {
-            interrupt: listen(SignalKind::interrupt())?,
-            terminate: listen(SignalKind::terminate())?,
-        })
-    }
-
-    /// Waits for the next of either.
-    async fn first(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
     }
 }

@@ -1,12 +1,8 @@
 //! The parts of a pipeline in one process: started together, drained in the order in which data flows.
 
-use std::future::Future;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
-use std::time::Duration;
 
 use anyhow::Context;
 use gamepipe_api::Api;
@@ -16,7 +12,6 @@ use gamepipe_eventlog::EventLog;
 use gamepipe_eventlog::embedded::EmbeddedLog;
 use gamepipe_lake::Lake;
 use gamepipe_lake::reader::LakeReader;
-use gamepipe_service::Shutdown;
 use gamepipe_service::clock::{SharedClock, SystemClock};
 use gamepipe_service::probes::Probes;
 use gamepipe_sql::SqlService;
@@ -24,13 +19,9 @@ use gamepipe_state::StateStore;
 use gamepipe_state::embedded::EmbeddedStore;
 use gamepipe_streamer::Streamer;
 use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
-use tokio::time::Instant;
 
 use super::disk_watch::DiskWatch;
-
-/// How long a drain may take in all: what a supervisor that sends SIGTERM grants at least.
-const DRAIN: Duration = Duration::from_secs(10);
+use crate::parts::{Part, Parts, bind};
 
 /// A running pipeline.
 #[derive(Debug)]
@@ -40,31 +31,7 @@ pub(crate) struct Stack {
     /// Where SQL listens.
     pub(crate) sql: SocketAddr,
     /// In the order of a drain; SQL, which nothing waits for, is the last.
-    parts: Vec<Part>,
-}
-
-/// A part that runs until its `stop` is cancelled.
-#[derive(Debug)]
-struct Part {
-    name: &'static str,
-    stop: Shutdown,
-    /// None once it has ended.
-    task: Option<JoinHandle<anyhow::Result<()>>>,
-}
-
-impl Part {
-    fn start<F>(name: &'static str, work: impl FnOnce(Shutdown) -> F) -> Self
-    where
-        F: Future<Output = anyhow::Result<()>> + Send + 'static,
-    {
-        let stop = Shutdown::new();
-        let task = tokio::spawn(work(stop.clone()));
-        Self {
-            name,
-            stop,
-            task: Some(task),
-        }
-    }
+    parts: Parts,
 }
 
 /// The two addresses, taken before anything else: a port in use must not leave half a pipeline behind.
@@ -81,15 +48,6 @@ impl Listeners {
         let sql = bind(&settings.sql.listen, "SQL", "--sql").await?;
         Ok(Self { api, sql })
     }
-}
-
-async fn bind(address: &str, what: &str, flag: &str) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).await.map_err(|error| match error.kind() {
-        std::io::ErrorKind::AddrInUse => anyhow::anyhow!(
-            "{what} can't listen on {address}: another program does; stop it, or choose another port, such as {flag} 127.0.0.1:0 for any free one"
-        ),
-        _ => anyhow::anyhow!("{what} can't listen on {address}: {error}; choose another address with {flag} HOST:PORT"),
-    })
 }
 
 impl Stack {
@@ -159,58 +117,19 @@ impl Stack {
         Ok(Self {
             api: api_address,
             sql: sql_address,
-            parts,
+            parts: Parts::new(parts),
         })
     }
 
     /// Waits until a part ends that should not: gives its name and why.
     pub(crate) async fn failed(&mut self) -> anyhow::Error {
-        std::future::poll_fn(|context| {
-            for part in &mut self.parts {
-                let Some(task) = part.task.as_mut() else {
-                    continue;
-                };
-                if let Poll::Ready(ended) = Pin::new(task).poll(context) {
-                    part.task = None;
-                    let error = match ended {
-                        Ok(Ok(())) => anyhow::anyhow!("it ended without a reason"),
-                        Ok(Err(error)) => error,
-                        Err(error) => error.into(),
-                    };
-                    return Poll::Ready(error.context(format!("the {} has failed", part.name)));
-                }
-            }
-            Poll::Pending
-        })
-        .await
+        self.parts.failed().await
     }
 
     /// Drains: the API finishes what is in flight, then the relay empties the outbox, then the streamer lands the last
-    /// epoch; SQL finishes its queries meanwhile. What does not end in time is cut off; the next start goes on from there.
-    pub(crate) async fn drain(mut self) -> anyhow::Result<()> {
-        let deadline = Instant::now() + DRAIN;
-        if let Some(sql) = self.parts.last() {
-            sql.stop.cancel();
-        }
-        let mut failure = None;
-        for part in &mut self.parts {
-            part.stop.cancel();
-            let Some(task) = part.task.take() else {
-                continue;
-            };
-            let ended = match tokio::time::timeout_at(deadline, task).await {
-                Ok(Ok(ended)) => ended,
-                Ok(Err(error)) => Err(error.into()),
-                Err(_) => Err(anyhow::anyhow!(
-                    "it did not end within {} s; the next start goes on from there",
-                    DRAIN.as_secs()
-                )),
-            };
-            if let Err(error) = ended {
-                failure.get_or_insert(error.context(format!("the {} did not drain", part.name)));
-            }
-        }
-        failure.map_or(Ok(()), Err)
+    /// epoch; SQL finishes its queries meanwhile.
+    pub(crate) async fn drain(self) -> anyhow::Result<()> {
+        self.parts.drain().await
     }
 }
 

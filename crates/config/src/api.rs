@@ -29,7 +29,7 @@ pub struct ApiConfig {
     pub head_timeout_ms: u64,
     /// How long a body may take to arrive, in milliseconds.
     pub body_timeout_ms: u64,
-    /// How long an idempotency key is kept, in seconds.
+    /// How long an idempotency key is kept, in seconds; with a log that several processes share, clients' event ids too.
     pub idempotency_seconds: u64,
     /// How often an action is decided again after losing a race, before it is refused as `contended`.
     pub max_attempts: u32,

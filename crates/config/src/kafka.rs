@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 pub struct KafkaConfig {
     /// Brokers to begin with: `host:port`, several with commas. Empty: there is no Kafka.
     pub bootstrap_servers: String,
-    /// The topic that is the log. Empty: `gamepipe.<game>.events`. A second topic, `<topic>.meta`, keeps the log's generation and the
+    /// The topic that is the log. Empty: that of the game's definition. A second topic, `<topic>.meta`, keeps the log's generation and the
     /// relay's position.
     pub topic: String,
     /// Make the topics when they are not there. Without it their absence is an error.

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct StreamerConfig {
+    /// Where a streamer that is a process of its own answers `/livez`, `/readyz` and `/metrics`.
+    pub listen: String,
     /// How long events wait for an epoch to fill, in milliseconds.
     pub commit_interval_ms: u64,
     /// An epoch is cut early at this many events.
@@ -27,6 +29,7 @@ pub struct StreamerConfig {
 impl Default for StreamerConfig {
     fn default() -> Self {
         Self {
+            listen: "127.0.0.1:9090".to_owned(),
             // Leaves half of the 2 s in which an action must be visible for the commit itself and the query.
             commit_interval_ms: 1000,
             max_epoch_events: 500_000,

@@ -8,6 +8,7 @@ pub mod directory;
 pub mod failpoint;
 pub mod http;
 pub mod probes;
+pub mod starting;
 pub mod telemetry;
 
 /// Cancelled when the process must stop: finish what is in flight, take nothing new.
