@@ -2,6 +2,7 @@
 //!
 //! A tool that this machine can't have is skipped with its reason; in CI that is an error.
 
+mod kafka;
 mod redis;
 
 use std::path::{Path, PathBuf};
@@ -112,6 +113,18 @@ pub(crate) fn install() -> Result<Tools> {
             what: "Redis",
             tests: "redis_",
             found: redis::server(),
+        },
+        Tool {
+            variable: "GAMEPIPE_TEST_KAFKA",
+            what: "Kafka",
+            tests: "kafka_",
+            found: kafka::jars(),
+        },
+        Tool {
+            variable: "GAMEPIPE_TEST_KCAT",
+            what: "kcat",
+            tests: "kafka_kcat_",
+            found: debian_program("kcat", "-V", "kcat"),
         },
     ]);
     if in_ci() && !tools.skips().is_empty() {

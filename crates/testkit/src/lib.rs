@@ -5,7 +5,9 @@
 
 pub mod clock;
 pub mod conformance;
+pub mod kafka_server;
 pub mod place;
+mod process;
 pub mod redis_server;
 pub mod reexec;
 pub mod transfers;

@@ -1,0 +1,5 @@
+//! The event log in Kafka, on real brokers. Names begin with `kafka_`: what these tests are skipped by where there is none.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod server;

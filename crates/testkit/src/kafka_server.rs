@@ -1,0 +1,245 @@
+//! A real Kafka for tests: one broker on free ports with a folder of its own, killed, stopped and started again at will, and
+//! gone with the test, however that ends.
+
+mod settings;
+mod wire;
+
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use self::settings::Ports;
+use crate::process::{Process, free_port};
+
+/// The folder of the broker's jars.
+pub const VARIABLE: &str = "GAMEPIPE_TEST_KAFKA";
+
+/// How long a broker may take until it answers: two seconds on an idle machine.
+const START_DEADLINE: Duration = Duration::from_secs(90);
+
+/// How often a start is tried: another process may take a free port first.
+const START_ATTEMPTS: usize = 5;
+
+/// The user who may do everything, and one who may do nothing.
+pub const USER: &str = "gamepipe";
+/// A user who can sign in and may do nothing.
+pub const STRANGER: &str = "stranger";
+/// The password of both.
+pub const PASSWORD: &str = "kafka-secret-of-tests";
+
+/// What a broker offers besides its plain listener.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// A listener that asks [`USER`] and [`STRANGER`] for [`PASSWORD`] (PLAIN and SCRAM-SHA-256 and -512), and rights that are
+    /// checked on it.
+    pub sasl: bool,
+    /// A listener with TLS; [`KafkaServer::ca_file`] has the certificate.
+    pub tls: bool,
+    /// More settings of the broker, `name=value`.
+    pub properties: Vec<String>,
+}
+
+/// A running broker.
+#[derive(Debug)]
+pub struct KafkaServer {
+    folder: TempDir,
+    jars: PathBuf,
+    options: Options,
+    ports: Ports,
+    process: Option<Process>,
+}
+
+impl KafkaServer {
+    /// Starts a broker and waits until it answers.
+    ///
+    /// # Panics
+    /// When it can't be started; the message says why.
+    pub fn start(options: Options) -> Self {
+        let Some(jars) = std::env::var_os(VARIABLE) else {
+            panic!(
+                "where are Kafka's jars? use `cargo xtask test`, which fetches them, or set {VARIABLE} to their folder"
+            );
+        };
+        let folder = match tempfile::tempdir() {
+            Ok(folder) => folder,
+            Err(error) => panic!("no temporary folder: {error}"),
+        };
+        let mut server = Self {
+            folder,
+            jars: jars.into(),
+            options,
+            ports: Ports::default(),
+            process: None,
+        };
+        if server.options.tls {
+            settings::make_certificate(server.path());
+        }
+        for _ in 0..START_ATTEMPTS {
+            server.ports = Ports {
+                plain: free_port(),
+                controller: free_port(),
+                sasl: free_port(),
+                tls: free_port(),
+            };
+            server.format();
+            if server.spawn() {
+                return server;
+            }
+        }
+        panic!("Kafka does not start: {}", server.log());
+    }
+
+    /// A broker for all tests of a process whose topics have names of their own.
+    pub fn shared() -> &'static Self {
+        static SHARED: OnceLock<KafkaServer> = OnceLock::new();
+        SHARED.get_or_init(|| Self::start(Options::default()))
+    }
+
+    /// Its address as settings have it.
+    pub fn bootstrap(&self) -> String {
+        format!("127.0.0.1:{}", self.ports.plain)
+    }
+
+    /// The address of the listener that asks for a password.
+    pub fn sasl_bootstrap(&self) -> String {
+        format!("127.0.0.1:{}", self.ports.sasl)
+    }
+
+    /// The address of the listener with TLS, by the name that its certificate has.
+    pub fn tls_bootstrap(&self) -> String {
+        format!("localhost:{}", self.ports.tls)
+    }
+
+    /// The file with the certificate that the TLS listener shows.
+    pub fn ca_file(&self) -> String {
+        self.path()
+            .join(settings::CERTIFICATE)
+            .display()
+            .to_string()
+    }
+
+    /// Its process id.
+    ///
+    /// # Panics
+    /// When it is not running.
+    pub fn process_id(&self) -> &str {
+        match &self.process {
+            Some(process) => process.id(),
+            None => panic!("the broker is not running"),
+        }
+    }
+
+    /// Kills it (SIGKILL).
+    pub fn kill(&mut self) {
+        self.process = None;
+    }
+
+    /// Starts it again, on the same ports and folder.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn restart(&mut self) {
+        self.kill();
+        let begun = Instant::now();
+        while !self.spawn() {
+            assert!(
+                begun.elapsed() < START_DEADLINE,
+                "no restart: {}",
+                self.log()
+            );
+        }
+    }
+
+    /// Stops it where it stands (SIGSTOP): it answers nothing and keeps its connections.
+    pub fn stop(&self) {
+        self.signal("STOP");
+    }
+
+    /// Lets it go on (SIGCONT).
+    pub fn resume(&self) {
+        self.signal("CONT");
+    }
+
+    /// What it has said.
+    pub fn log(&self) -> String {
+        let path = self.log_path();
+        let text = std::fs::read_to_string(&path).unwrap_or_default();
+        format!("{}:\n{text}", path.display())
+    }
+
+    fn log_path(&self) -> PathBuf {
+        self.path().join("broker.log")
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn signal(&self, name: &str) {
+        match &self.process {
+            Some(process) => process.signal(name),
+            None => panic!("the broker is not running"),
+        }
+    }
+
+    /// Makes an empty broker's folder, for the ports that it has now.
+    fn format(&self) {
+        settings::write(self.path(), &self.ports, &self.options);
+        let mut arguments = self.java();
+        arguments.extend(settings::format_arguments(self.path(), &self.options));
+        let output = std::process::Command::new("java").args(&arguments).output();
+        match output {
+            Ok(output) if output.status.success() => {}
+            Ok(output) => panic!(
+                "Kafka's folder can't be made: {}{}",
+                String::from_utf8_lossy(&output.stdout),
+                String::from_utf8_lossy(&output.stderr)
+            ),
+            Err(error) => panic!("java can't be run: {error}"),
+        }
+    }
+
+    /// True when it answers in time.
+    fn spawn(&mut self) -> bool {
+        self.process = None;
+        let opened = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(self.log_path());
+        let log = match opened {
+            Ok(log) => log,
+            Err(error) => panic!("no log file: {error}"),
+        };
+        let mut arguments = self.java();
+        arguments.push("kafka.Kafka".to_owned());
+        arguments.push(settings::path(self.path()).display().to_string());
+        let process = Process::start("java", &arguments, log);
+        let begun = Instant::now();
+        while begun.elapsed() < START_DEADLINE && process.is_alive() {
+            if wire::has_brokers(self.ports.plain) {
+                self.process = Some(process);
+                return true;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        false
+    }
+
+    fn java(&self) -> Vec<String> {
+        let jars = format!("{}/*", self.jars.display());
+        // A small heap, and a compiler that is quick rather than good: a test broker lives for seconds.
+        let arguments = [
+            "-Xms96m",
+            "-Xmx320m",
+            "-XX:+UseSerialGC",
+            "-XX:TieredStopAtLevel=1",
+            "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+            "-Dorg.slf4j.simpleLogger.showDateTime=true",
+            "-cp",
+            &jars,
+        ];
+        arguments.map(str::to_owned).to_vec()
+    }
+}
