@@ -4,6 +4,8 @@ pub(crate) mod up;
 
 pub(crate) mod serve;
 
+pub(crate) mod state;
+
 pub(crate) mod play;
 
 pub(crate) mod sql;
@@ -31,6 +33,7 @@ use crate::exit::Outcome;
 pub(crate) enum Command {
     Up(up::UpArgs),
     Serve(serve::ServeArgs),
+    State(state::StateArgs),
     Play(play::PlayArgs),
     Sql(sql::SqlArgs),
     Watch(watch::WatchArgs),
@@ -45,6 +48,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Outcome> {
     match cli.command {
         Command::Up(args) => server_runtime()?.block_on(up::run(args)),
         Command::Serve(args) => server_runtime()?.block_on(serve::run(args)),
+        Command::State(args) => block_on(state::run(args)),
         Command::Play(args) => player_runtime()?.block_on(play::run(args)),
         Command::Sql(args) => sql::run(args),
         Command::Watch(args) => block_on(watch::run(args)),

@@ -247,6 +247,7 @@ fn event(number: u64) -> (String, Vec<u8>) {
             action: event_type.to_owned(),
             seed: dice,
             rules: "4f5e6d7c".to_owned(),
+            writes: Vec::new(),
         }),
     };
     (player, encode_event(&event))

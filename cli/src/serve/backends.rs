@@ -54,12 +54,20 @@ fn missing(what: &str, setting: &str, example: &str) -> Usage {
     ))
 }
 
-/// The state store in Redis.
+/// The state store in Redis. It is made only for a log that is empty: where there are events, an empty Redis has lost what
+/// they were made from.
 pub(crate) async fn state(
     settings: &Settings,
+    log: &dyn EventLog,
     clock: &SharedClock,
 ) -> Result<Arc<dyn StateStore>, StateError> {
-    let store = RedisStore::open(&settings.state.redis, Arc::clone(clock)).await?;
+    let offsets = log
+        .offsets()
+        .await
+        .map_err(|error| StateError::Unavailable(error.to_string()))?;
+    let mut redis = settings.state.redis.clone();
+    redis.create &= offsets.iter().all(|offsets| offsets.high == 0);
+    let store = RedisStore::open(&redis, Arc::clone(clock)).await?;
     Ok(store)
 }
 

@@ -58,12 +58,12 @@ impl Role {
         } = self;
         let (clock, probes) = (clock(), Probes::default());
         let opening = async {
-            let state = until_open("state store", &probes, is_final_state, || {
-                backends::state(&settings, &clock)
-            })
-            .await?;
             let log = until_open("event log", &probes, is_final_log, || {
                 backends::log(&settings, &game, &clock)
+            })
+            .await?;
+            let state = until_open("state store", &probes, is_final_state, || {
+                backends::state(&settings, log.as_ref(), &clock)
             })
             .await?;
             let api = Api::build(

@@ -9,6 +9,7 @@ use codec::push_field;
 pub use codec::{DecodeError, decode_event, encode_event, encode_event_into};
 
 use crate::JsonMap;
+use crate::entity::{Entity, EntityId};
 use crate::request::RequestContext;
 use crate::time::Timestamp;
 
@@ -54,8 +55,12 @@ pub struct Event {
     pub origin: Option<Origin>,
 }
 
-/// What is needed to replay the decision behind an event.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The event of an action that changed state and emits none of its own: what happened must be on the log. It has no data;
+/// its [`Origin::writes`] say what changed.
+pub const STATE_CHANGED: &str = "state_changed";
+
+/// What is needed to replay the decision behind an event, and to restore the state after it.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Origin {
     /// The action.
     pub action: String,
@@ -63,4 +68,7 @@ pub struct Origin {
     pub seed: u64,
     /// [`crate::definition::Game::version`].
     pub rules: String,
+    /// The entities as the decision left them, counters included. They stand in the decision's first event; the others have
+    /// none.
+    pub writes: Vec<(EntityId, Entity)>,
 }

@@ -14,6 +14,7 @@ mod link;
 mod outbox;
 mod problem;
 mod repair;
+mod restore;
 mod scripts;
 mod session;
 
@@ -29,6 +30,7 @@ use tokio::task::AbortHandle;
 
 use self::link::Link;
 pub use self::repair::Repair;
+pub use self::restore::Restore;
 use self::session::Session;
 use crate::format::entity;
 use crate::store::{

@@ -57,3 +57,23 @@ fn redis_killed_under_load_is_waited_for_and_loses_nothing_that_was_synced() -> 
     }
     scene.check()
 }
+
+#[test]
+fn a_full_redis_refuses_actions_and_takes_them_again_when_it_has_room() -> Result<()> {
+    let servers = Servers::start(&["--maxmemory-policy", "noeviction"]);
+    let scene = Scene::start("redis full", servers.services(), [1, 1, 1])?;
+    scene.answers(50)?;
+    servers.redis.ask(&["CONFIG", "SET", "maxmemory", "1mb"]);
+    let refused = wait_for("actions to be refused", PATIENCE, || {
+        let reply = scene.platform.api()?.get("/dig_for_gold?username=ann")?;
+        Ok((reply.status == 503).then_some(reply))
+    })?;
+    ensure!(
+        refused.header("retry-after").is_some(),
+        "{}",
+        refused.text()
+    );
+    servers.redis.ask(&["CONFIG", "SET", "maxmemory", "0"]);
+    scene.answers(50)?;
+    scene.check()
+}

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::{Event, Origin, field};
 use crate::JsonMap;
+use crate::entity::{Entity, EntityId};
 use crate::request::RequestContext;
 use crate::time::Timestamp;
 
@@ -58,7 +59,31 @@ fn push_origin(out: &mut Vec<u8>, origin: &Origin) {
         let digit = usize::try_from(origin.seed >> (shift * 4) & 0xf).unwrap_or(0);
         out.extend(b"0123456789abcdef".get(digit));
     }
-    out.extend_from_slice(b"\"}");
+    out.push(b'"');
+    if !origin.writes.is_empty() {
+        push_writes(out, &origin.writes);
+    }
+    out.push(b'}');
+}
+
+fn push_writes(out: &mut Vec<u8>, writes: &[(EntityId, Entity)]) {
+    out.extend_from_slice(b",\"writes\":[");
+    for (index, (id, entity)) in writes.iter().enumerate() {
+        out.extend_from_slice(if index == 0 {
+            b"{\"type\":"
+        } else {
+            b",{\"type\":"
+        });
+        push_text(out, &id.entity_type);
+        out.extend_from_slice(b",\"key\":");
+        push_text(out, &id.key);
+        out.extend_from_slice(b",\"version\":");
+        push_json(out, &entity.version);
+        out.extend_from_slice(b",\"state\":");
+        push_json(out, &entity.state);
+        out.push(b'}');
+    }
+    out.push(b']');
 }
 
 /// Appends a field, after a comma unless it is the object's first.
@@ -147,7 +172,26 @@ fn decode_origin(value: &Value) -> Option<Origin> {
         action: value.get("action")?.as_str()?.to_owned(),
         seed: u64::from_str_radix(value.get("seed")?.as_str()?, 16).ok()?,
         rules: value.get("rules")?.as_str()?.to_owned(),
+        writes: match value.get("writes") {
+            None => Vec::new(),
+            Some(writes) => decode_writes(writes)?,
+        },
     })
+}
+
+fn decode_writes(value: &Value) -> Option<Vec<(EntityId, Entity)>> {
+    let write = |value: &Value| {
+        let id = EntityId {
+            entity_type: value.get("type")?.as_str()?.to_owned(),
+            key: value.get("key")?.as_str()?.to_owned(),
+        };
+        let entity = Entity {
+            version: value.get("version")?.as_u64()?,
+            state: value.get("state")?.as_object()?.clone(),
+        };
+        Some((id, entity))
+    };
+    value.as_array()?.iter().map(write).collect()
 }
 
 fn take_text(data: &mut JsonMap, name: &'static str) -> Result<String, DecodeError> {

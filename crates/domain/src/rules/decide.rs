@@ -14,8 +14,8 @@ use super::value::{Value, entries_to_json};
 use super::{Decision, EntityWrite, MAX_KEY_BYTES, Outcome, Refusal, RefusalKind};
 use crate::JsonMap;
 use crate::definition::document::Exists;
-use crate::entity::{EntityId, Snapshot};
-use crate::event::{ACTION_REJECTED, Event};
+use crate::entity::{Entity, EntityId, Snapshot};
+use crate::event::{ACTION_REJECTED, Event, STATE_CHANGED};
 
 /// The field of a counter's state with the id that is next.
 const NEXT: &str = "next";
@@ -237,11 +237,40 @@ fn decide_for(
     // Ids may be drawn anywhere, so the counters are written last.
     let mut writes = counter_writes(plan, counters, machine);
     let entities = entity_writes(&cast, &after, snapshot, &mut writes)?;
+    let mut events = events;
+    record_writes(input, key, snapshot, &writes, &mut events);
     Ok(Decision {
         outcome: Outcome::Done { reply, entities },
         writes,
         events,
     })
+}
+
+/// Puts what changes into the first event, so that the log alone can restore the state. Nothing changes without an event.
+fn record_writes(
+    input: &Input<'_>,
+    key: &str,
+    snapshot: &Snapshot,
+    writes: &[EntityWrite],
+    events: &mut Vec<Event>,
+) {
+    if writes.is_empty() {
+        return;
+    }
+    if events.is_empty() {
+        events.push(input.event(STATE_CHANGED, 0, key.to_owned(), JsonMap::new()));
+    }
+    let after = |write: &EntityWrite| {
+        let before = snapshot.get(&write.id).map_or(0, |entity| entity.version);
+        let entity = Entity {
+            version: before + 1,
+            state: write.state.clone(),
+        };
+        (write.id.clone(), entity)
+    };
+    if let Some(origin) = events.first_mut().and_then(|event| event.origin.as_mut()) {
+        origin.writes = writes.iter().map(after).collect();
+    }
 }
 
 fn counter_writes(

@@ -74,6 +74,7 @@ impl<'a> Input<'a> {
                 action: self.action.to_owned(),
                 seed: self.seed,
                 rules: self.rules_version.to_owned(),
+                writes: Vec::new(),
             }),
         }
     }

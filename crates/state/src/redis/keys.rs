@@ -49,6 +49,11 @@ impl Keys {
         })
     }
 
+    /// What all keys of the store begin with. No other store's keys do: the hash tag ends in it.
+    pub(super) fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
     /// String: an entity's stored form.
     pub(super) fn entity(&self, id: &EntityId) -> Result<Vec<u8>, StateError> {
         Ok(self.join("e:", &entity::encode_key(id).map_err(invalid)?))

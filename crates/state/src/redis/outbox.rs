@@ -117,7 +117,7 @@ pub(super) async fn trim(link: &Link, up_to: u64) -> Result<(), StateError> {
         }
         Outcome::Beyond => Err(StateError::Invalid(format!(
             "the log has outbox entry {up_to}, but the store in Redis at {} gave no number above {}: it lost its last \
-             commits, or was restored from an old copy; rebuild the state from the event log",
+             commits, or was restored from an old copy; rebuild the state from the event log (`gamepipe state rebuild`)",
             session.place, answer.number
         ))),
         _ => Err(link.lost_track(&session)),

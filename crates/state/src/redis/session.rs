@@ -286,7 +286,7 @@ fn open_call(link: &Link, shas: &Shas, run_id: &str) -> redis::Cmd {
 /// What the script `open` found, as a head or as a sentence that says what happened and what to do.
 fn verdict_head(link: &Link, place: &str, verdict: &str, detail: &str) -> Result<Head, String> {
     const RESTORE: &str = "nothing is acknowledged until its data is back: restore its append-only file, make the replica \
-         that has it the primary, or rebuild the state from the event log";
+         that has it the primary, or rebuild the state from the event log (`gamepipe state rebuild`)";
     let name = &link.name;
     let known = link.known().id;
     Err(match verdict {
@@ -310,8 +310,9 @@ fn verdict_head(link: &Link, place: &str, verdict: &str, detail: &str) -> Result
             "Redis at {place} holds parts of store {name:?}, but not its head: keys were deleted; {RESTORE}"
         ),
         "absent" => format!(
-            "Redis at {place} does not hold store {name:?}, and state.redis.create is false: was it flushed, or is \
-             state.redis.url or state.redis.name wrong?"
+            "Redis at {place} does not hold store {name:?}, and none may be made (state.redis.create is false, or the event log has \
+             events already): was it flushed, or is state.redis.url or state.redis.name wrong? `gamepipe state rebuild` \
+             restores it from the event log"
         ),
         "format" => format!(
             "store {name:?} in Redis at {place} was written by another version of gamepipe ({detail:?}); use that one"

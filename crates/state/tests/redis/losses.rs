@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use gamepipe_config::state::RedisConfig;
+use gamepipe_domain::entity::Entity;
 use gamepipe_service::clock::SystemClock;
-use gamepipe_state::redis::{RedisStore, Repair};
+use gamepipe_state::redis::{RedisStore, Repair, Restore};
 use gamepipe_state::{Commit, StateError, StateStore};
 use gamepipe_testkit::redis_server::RedisServer;
 use gamepipe_testkit::transfers::{self, Ledger, START_MONEY, money, transfer, try_money};
@@ -279,4 +280,43 @@ async fn redis_failing_over_to_a_replica_that_has_all_goes_on() {
     store.trim_outbox(0).await.unwrap();
     transfer(&*store, "after", 0, 1).await.unwrap();
     assert_eq!(money(&*store, 1).await, (2, START_MONEY + 2));
+}
+
+#[tokio::test]
+async fn a_store_is_made_anew_from_entities_and_only_where_there_is_none_unless_told() {
+    let server = RedisServer::start(&[]);
+    let store = open(&server).await;
+    transfer(&*store, "t1", 0, 1).await.unwrap();
+    let (id, entity) = store.scan("player", None, 10).await.unwrap().remove(0);
+    let old_outbox = store.outbox_id().to_owned();
+    drop(store);
+    let clock = || Arc::new(SystemClock);
+    let refused = Restore::begin(&config(&server), clock(), false)
+        .await
+        .unwrap_err();
+    assert!(refused.to_string().contains("--replace"), "{refused}");
+    let restore = Restore::begin(&config(&server), clock(), true)
+        .await
+        .unwrap();
+    let restored = Entity {
+        version: entity.version + 40,
+        ..entity
+    };
+    restore
+        .put(&[(id.clone(), restored.clone())])
+        .await
+        .unwrap();
+    let unfinished = try_open(&config(&server)).await.unwrap_err().to_string();
+    assert!(unfinished.contains("being restored"), "{unfinished}");
+    restore.finish().await.unwrap();
+    let store = open(&server).await;
+    let found = store.scan("player", None, 10).await.unwrap();
+    assert_eq!(found, [(id, restored)]);
+    assert_ne!(
+        store.outbox_id(),
+        old_outbox,
+        "the log must not take it for the old one"
+    );
+    assert_eq!(store.outbox(0, 10).await.unwrap(), []);
+    transfer(&*store, "t2", 5, 6).await.unwrap();
 }

@@ -4,7 +4,7 @@ use super::{Report, names, values};
 use crate::definition::document::{EventOrigin, EventSpec, GameSpec, ValueKind};
 use crate::definition::problem::join;
 use crate::definition::suggest::did_you_mean;
-use crate::event::{ACTION_REJECTED, field};
+use crate::event::{ACTION_REJECTED, STATE_CHANGED, field};
 
 /// The key of a client's event that is the host instead of a property.
 pub(crate) const CONTEXT_HOST: &str = "context.host";
@@ -13,10 +13,15 @@ pub(super) fn check(spec: &GameSpec, report: &mut Report) {
     for (name, event) in &spec.events {
         let path = join("spec.events", name);
         names::identifier(report, &path, "event", name);
-        if name == ACTION_REJECTED {
+        let own = match name.as_str() {
+            ACTION_REJECTED => Some("for every refused action"),
+            STATE_CHANGED => Some("for an action that changes state and emits nothing"),
+            _ => None,
+        };
+        if let Some(when) = own {
             report.add(
                 &path,
-                format!("event `{name}`: gamepipe records it itself, for every refused action"),
+                format!("event `{name}`: gamepipe records it itself, {when}"),
             );
         }
         for (property, value) in &event.properties {

@@ -6,6 +6,8 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{DecodeError, decode_event, encode_event};
+use crate::JsonMap;
+use crate::entity::{Entity, EntityId};
 use crate::event::{Event, Origin};
 use crate::request::RequestContext;
 use crate::time::Timestamp;
@@ -43,13 +45,30 @@ fn any_event() -> impl Strategy<Value = Event> {
             user_agent,
             accept,
         });
-    let origin = option::of((any::<String>(), any::<u64>(), "[0-9a-f]{12}").prop_map(
-        |(action, seed, rules)| Origin {
-            action,
-            seed,
-            rules,
-        },
-    ));
+    let write = (
+        any::<String>(),
+        any::<String>(),
+        any::<u64>(),
+        btree_map(any::<String>(), any_json(), 0..3),
+    )
+        .prop_map(|(entity_type, key, version, state)| {
+            let state = state.into_iter().collect();
+            (EntityId { entity_type, key }, Entity { version, state })
+        });
+    let origin = option::of(
+        (
+            any::<String>(),
+            any::<u64>(),
+            "[0-9a-f]{12}",
+            vec(write, 0..3),
+        )
+            .prop_map(|(action, seed, rules, writes)| Origin {
+                action,
+                seed,
+                rules,
+                writes,
+            }),
+    );
     let data = btree_map("[a-z][a-zA-Z_-]{0,8}|x\\PC{0,6}", any_json(), 0..6);
     let moment =
         (-62_167_219_200_000_000_i64..=253_402_300_799_999_999).prop_map(Timestamp::from_micros);
@@ -109,12 +128,22 @@ fn the_form_on_the_log_is_as_documented() {
             action: "dig".to_owned(),
             seed: 0xab,
             rules: "0123456789ab".to_owned(),
+            writes: vec![(
+                EntityId {
+                    entity_type: "player".to_owned(),
+                    key: "alice".to_owned(),
+                },
+                Entity {
+                    version: 3,
+                    state: JsonMap::from_iter([("gold".to_owned(), json!(7))]),
+                },
+            )],
         }),
     };
     let text = String::from_utf8(encode_event(&event)).expect("text");
     assert_eq!(
         text,
-        r#"{"event_id":"e1","event_type":"dig","event_time":"2026-01-02T03:04:05.000006Z","by":"al\"ice","gold":5,"Host":"h:1","Accept":"*/*","_origin":{"action":"dig","rules":"0123456789ab","seed":"00000000000000ab"}}"#
+        r#"{"event_id":"e1","event_type":"dig","event_time":"2026-01-02T03:04:05.000006Z","by":"al\"ice","gold":5,"Host":"h:1","Accept":"*/*","_origin":{"action":"dig","rules":"0123456789ab","seed":"00000000000000ab","writes":[{"type":"player","key":"alice","version":3,"state":{"gold":7}}]}}"#
     );
 }
 
