@@ -100,7 +100,7 @@ fn race(client: &Client) -> Result<()> {
     load::run(address, RACERS, WARM_UP, make).map(drop)
 }
 
-fn initialize(client: &Client) -> Result<()> {
+pub(crate) fn initialize(client: &Client) -> Result<()> {
     for player in 0..PLAYERS {
         let reply = client.get(&format!("/initialize?username=p{player}"))?;
         anyhow::ensure!(reply.status < 500, "{}", reply.text());
@@ -109,6 +109,15 @@ fn initialize(client: &Client) -> Result<()> {
 }
 
 fn measure(client: &Client, connections: usize, time: Duration) -> Result<Outcome> {
+    measure_among(std::slice::from_ref(client), connections, time)
+}
+
+/// Purchases and digs of one player set, through any of these APIs.
+pub(crate) fn measure_among(
+    clients: &[Client],
+    connections: usize,
+    time: Duration,
+) -> Result<Outcome> {
     let make: Arc<MakeRequest> = Arc::new(|connection, number| {
         let player = (number.wrapping_mul(7919) + connection as u64 * 104_729) % PLAYERS;
         match number % 3 {
@@ -116,15 +125,14 @@ fn measure(client: &Client, connections: usize, time: Duration) -> Result<Outcom
             _ => load::get(&format!("/dig_for_gold?username=p{player}")),
         }
     });
-    load::run(
-        address(client.base()).context("no address")?,
-        connections,
-        time,
-        make,
-    )
+    let addresses: Vec<String> = clients
+        .iter()
+        .filter_map(|client| address(client.base()).map(str::to_owned))
+        .collect();
+    load::run_among(&addresses, connections, time, make)
 }
 
-fn report(name: &str, outcome: &Outcome, cpu: f64) -> f64 {
+pub(crate) fn report(name: &str, outcome: &Outcome, cpu: f64) -> f64 {
     let answered = outcome.ok + outcome.refused;
     #[expect(clippy::cast_precision_loss, reason = "counts of a bench are small")]
     let (rate, cpu_micros) = (

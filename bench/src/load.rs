@@ -33,6 +33,16 @@ pub(crate) fn run(
     time: Duration,
     make: Arc<MakeRequest>,
 ) -> Result<Outcome> {
+    run_among(&[address.to_owned()], connections, time, make)
+}
+
+/// As [`run`], with the connections spread over several addresses.
+pub(crate) fn run_among(
+    addresses: &[String],
+    connections: usize,
+    time: Duration,
+    make: Arc<MakeRequest>,
+) -> Result<Outcome> {
     // One thread: the generator must leave the other core to the server.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -42,7 +52,11 @@ pub(crate) fn run(
         let deadline = started + time;
         let mut tasks = Vec::new();
         for connection in 0..connections {
-            let (address, make) = (address.to_owned(), Arc::clone(&make));
+            let address = addresses
+                .get(connection % addresses.len().max(1))
+                .context("no address")?
+                .clone();
+            let make = Arc::clone(&make);
             tasks.push(tokio::spawn(async move {
                 client(&address, connection, deadline, &*make).await
             }));

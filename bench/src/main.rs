@@ -3,6 +3,7 @@
 //! `cargo run --release -p gamepipe-bench -- <bench>`. Results with machine and dataset: `bench/README.md`.
 
 mod actions;
+mod cluster;
 mod events;
 mod load;
 mod machine;
@@ -24,6 +25,12 @@ Usage: cargo run --release -p gamepipe-bench -- <bench>
   visible   time from an acknowledged action to its row in an answer
   queries   nine arena questions and eleven of a second dataset on 5 million landed events, beside DuckDB on the same files
   all       all of them
+
+With Redis and Kafka (GAMEPIPE_TEST_KAFKA must name a folder with Kafka's jars; `cargo xtask test` installs one):
+
+  cluster-actions   durable actions a second through three API processes on one player set
+  cluster-events    single telemetry events acknowledged by Kafka, beside FastAPI with confluent-kafka
+  cluster-landing   5 million events from Kafka to landed tables: events for each CPU second, and memory
 ";
 
 fn main() -> ExitCode {
@@ -35,6 +42,9 @@ fn main() -> ExitCode {
         "visible" => visible::run(),
         "queries" => queries::run(),
         "all" => all(),
+        "cluster-actions" => cluster::actions(),
+        "cluster-events" => cluster::events(),
+        "cluster-landing" => cluster::landing(),
         _ => {
             machine::say(HELP);
             return if bench.is_empty() || bench == "--help" {

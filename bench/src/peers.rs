@@ -10,9 +10,17 @@ use serde_json::Value;
 
 use crate::machine::{cpu_seconds, say};
 
-const PACKAGES: [&str; 3] = ["flask==3.1.2", "redis==6.4.0", "duckdb==2.0.0"];
+const PACKAGES: [&str; 6] = [
+    "flask==3.1.2",
+    "redis==6.4.0",
+    "duckdb==2.0.0",
+    "fastapi==0.165.0",
+    "uvicorn[standard]==0.54.0",
+    "confluent-kafka==2.16.1",
+];
 const REDIS_PORT: &str = "17379";
 const FLASK_PORT: &str = "17500";
+const FASTAPI_PORT: &str = "17600";
 
 /// `host:port` of an `http://` address.
 pub(crate) fn address(base: &str) -> Option<&str> {
@@ -126,5 +134,66 @@ impl Drop for FlaskGame {
             let _ = child.kill();
             let _ = child.wait();
         }
+    }
+}
+
+/// FastAPI with two workers that forwards events to Kafka, ended when dropped.
+#[derive(Debug)]
+pub(crate) struct FastApi {
+    parent: Child,
+}
+
+impl FastApi {
+    pub(crate) fn start(brokers: &str) -> Result<Self> {
+        let parent = Command::new(python()?)
+            .args(["-m", "uvicorn", "fastapi_events:app", "--workers", "2"])
+            .args(["--host", "127.0.0.1", "--port", FASTAPI_PORT])
+            .args(["--no-access-log", "--log-level", "warning", "--app-dir"])
+            .arg(script(""))
+            .env("BROKERS", brokers)
+            .env("TOPIC", "fastapi-events")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()?;
+        let peer = Self { parent };
+        let client = Client::new(&format!("http://{}", peer.address()));
+        wait_for("FastAPI", PATIENCE, || {
+            let reply = client.post_json("/events", &serde_json::json!({"player": "p1"}))?;
+            Ok((reply.status == 200).then_some(()))
+        })?;
+        Ok(peer)
+    }
+
+    pub(crate) fn address(&self) -> String {
+        format!("127.0.0.1:{FASTAPI_PORT}")
+    }
+
+    /// CPU of the parent and its workers.
+    pub(crate) fn cpu_seconds(&self) -> Result<f64> {
+        let mut sum = cpu_seconds(self.parent.id())?;
+        for worker in self.workers()? {
+            sum += cpu_seconds(worker)?;
+        }
+        Ok(sum)
+    }
+
+    fn workers(&self) -> Result<Vec<u32>> {
+        let parent = self.parent.id();
+        let listed = std::fs::read_to_string(format!("/proc/{parent}/task/{parent}/children"))?;
+        Ok(listed
+            .split_whitespace()
+            .filter_map(|pid| pid.parse().ok())
+            .collect())
+    }
+}
+
+impl Drop for FastApi {
+    fn drop(&mut self) {
+        for worker in self.workers().unwrap_or_default() {
+            // Already gone is as good.
+            let _ = Command::new("kill").arg(worker.to_string()).status();
+        }
+        let _ = self.parent.kill();
+        let _ = self.parent.wait();
     }
 }

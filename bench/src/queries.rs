@@ -1,6 +1,6 @@
 //! Analytic questions on five million landed events, beside DuckDB on the same files.
 
-mod dataset;
+pub(crate) mod dataset;
 
 use std::path::Path;
 use std::process::Command;

@@ -39,6 +39,11 @@ impl Services {
         }
     }
 
+    /// The topic of the pipeline in this directory.
+    pub fn topic(&self, data: &Path) -> String {
+        name_of(data)
+    }
+
     /// The settings by which a role finds all that belongs to the pipeline in this directory.
     pub fn variables(&self, data: &Path) -> Vec<(String, String)> {
         let name = name_of(data);

@@ -117,6 +117,27 @@ fn time(number: u64) -> String {
     )
 }
 
+/// Event number `number` of the second dataset, with its key, as the log holds it: for a log that is filled directly.
+pub(crate) fn logged(number: u64) -> (String, String) {
+    let mut random = Random::from_seed(SEED ^ number);
+    let mut event = (eleven().event)(number, &mut random);
+    let key = event["player"].as_str().unwrap_or_default().to_owned();
+    let id = format!(
+        "{:08x}-{:04x}-4{:03x}-8{:03x}-{number:012x}",
+        random.bits() >> 32,
+        random.bits() >> 48,
+        random.bits() >> 52,
+        random.bits() >> 52
+    );
+    if let Some(fields) = event.as_object_mut() {
+        fields.insert("event_id".to_owned(), id.into());
+        fields.insert("Host".to_owned(), "user1.example.com".into());
+        fields.insert("User-Agent".to_owned(), "ApacheBench/2.3".into());
+        fields.insert("Accept".to_owned(), "*/*".into());
+    }
+    (key, event.to_string())
+}
+
 /// Six kinds of event and eleven questions with joins, windows and a needle.
 pub(crate) fn eleven() -> Dataset {
     Dataset {
