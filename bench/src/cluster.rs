@@ -37,7 +37,7 @@ pub(crate) fn actions() -> Result<()> {
         describe()
     ));
     let redis = RedisServer::start(&["--appendfsync", "everysec"]);
-    let kafka = KafkaServer::start(Options::default());
+    let kafka = measured();
     let platform = Start::game("arena")
         .on(Backends::Cluster(Services::of(&redis, &kafka)))
         .roles(3, 1, 1)
@@ -83,7 +83,7 @@ pub(crate) fn events() -> Result<()> {
         describe()
     ));
     let redis = RedisServer::start(&[]);
-    let kafka = KafkaServer::start(Options::default());
+    let kafka = measured();
     let event = serde_json::json!({
         "event_type": "purchase_weapon", "player": "p003825", "weapon": "axe", "wallet_before": 4189, "wallet_after": 4109,
         "ts": "2026-01-01T00:00:00.001Z",
@@ -156,10 +156,7 @@ fn rate(
 pub(crate) fn landing() -> Result<()> {
     say(&format!("# landing from Kafka\n{}", describe()));
     let redis = RedisServer::start(&[]);
-    let kafka = KafkaServer::start(Options {
-        heap_mib: 1024,
-        ..Options::default()
-    });
+    let kafka = measured();
     let services = Services::of(&redis, &kafka);
     let definition = eleven()?;
     let path = definition.path().to_str().context("a path in UTF-8")?;
@@ -205,6 +202,18 @@ pub(crate) fn landing() -> Result<()> {
         }
     }
     Ok(())
+}
+
+fn measured() -> KafkaServer {
+    KafkaServer::start(Options {
+        measured: true,
+        // The peer's topic is made by its first event.
+        properties: vec![
+            "auto.create.topics.enable=true".to_owned(),
+            "num.partitions=12".to_owned(),
+        ],
+        ..Options::default()
+    })
 }
 
 fn eleven() -> Result<tempfile::NamedTempFile> {

@@ -39,6 +39,8 @@ pub struct Options {
     pub tls: bool,
     /// More settings of the broker, `name=value`.
     pub properties: Vec<String>,
+    /// Run it as one that is measured: a heap of 1 GiB and the full compiler.
+    pub measured: bool,
 }
 
 /// A running broker.
@@ -230,11 +232,16 @@ impl KafkaServer {
     fn java(&self) -> Vec<String> {
         let jars = format!("{}/*", self.jars.display());
         // A small heap, and a compiler that is quick rather than good: a test broker lives for seconds.
+        let (heap, collector, compiler) = if self.options.measured {
+            ("-Xmx1g", "-XX:+UseG1GC", "-XX:TieredStopAtLevel=4")
+        } else {
+            ("-Xmx320m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+        };
         let arguments = [
             "-Xms96m",
-            "-Xmx320m",
-            "-XX:+UseSerialGC",
-            "-XX:TieredStopAtLevel=1",
+            heap,
+            collector,
+            compiler,
             "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
             "-Dorg.slf4j.simpleLogger.showDateTime=true",
             "-cp",
