@@ -217,6 +217,11 @@ impl Platform {
         }
     }
 
+    /// From now on processes are started with these services: the same ones by other ways.
+    pub fn move_to(&mut self, services: Services) {
+        self.start.backends = Backends::Cluster(services);
+    }
+
     /// Forgets the processes that have ended.
     pub fn bury(&mut self) -> Result<()> {
         let mut alive = Vec::new();

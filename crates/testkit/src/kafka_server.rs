@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use self::settings::Ports;
+use crate::network::Network;
 use crate::process::{Process, free_port};
 
 /// The folder of the broker's jars.
@@ -41,6 +42,8 @@ pub struct Options {
     pub properties: Vec<String>,
     /// Run it as one that is measured: a heap of 1 GiB and the full compiler.
     pub measured: bool,
+    /// A listener behind a network that can be cut: [`KafkaServer::network`].
+    pub behind_network: bool,
 }
 
 /// A running broker.
@@ -51,6 +54,7 @@ pub struct KafkaServer {
     options: Options,
     ports: Ports,
     process: Option<Process>,
+    network: Option<Network>,
 }
 
 impl KafkaServer {
@@ -74,6 +78,7 @@ impl KafkaServer {
             options,
             ports: Ports::default(),
             process: None,
+            network: None,
         };
         if server.options.tls {
             settings::make_certificate(server.path());
@@ -84,7 +89,14 @@ impl KafkaServer {
                 controller: free_port(),
                 sasl: free_port(),
                 tls: free_port(),
+                behind: free_port(),
+                network: 0,
             };
+            if server.options.behind_network {
+                let network = Network::to(server.ports.behind);
+                server.ports.network = network.port();
+                server.network = Some(network);
+            }
             server.format();
             if server.spawn() {
                 return server;
@@ -112,6 +124,22 @@ impl KafkaServer {
     /// The address of the listener with TLS, by the name that its certificate has.
     pub fn tls_bootstrap(&self) -> String {
         format!("localhost:{}", self.ports.tls)
+    }
+
+    /// The network in front of the listener of [`Self::far_bootstrap`].
+    ///
+    /// # Panics
+    /// When it was not asked for.
+    pub fn network(&self) -> &Network {
+        match &self.network {
+            Some(network) => network,
+            None => panic!("the broker was started without a network that can be cut"),
+        }
+    }
+
+    /// The address behind the network that can be cut.
+    pub fn far_bootstrap(&self) -> String {
+        format!("127.0.0.1:{}", self.network().port())
     }
 
     /// The file with the certificate that the TLS listener shows.

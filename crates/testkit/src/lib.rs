@@ -6,6 +6,7 @@
 pub mod clock;
 pub mod conformance;
 pub mod kafka_server;
+pub mod network;
 pub mod place;
 mod process;
 pub mod redis_server;

@@ -23,6 +23,8 @@ pub(super) struct Ports {
     pub(super) controller: u16,
     pub(super) sasl: u16,
     pub(super) tls: u16,
+    pub(super) behind: u16,
+    pub(super) network: u16,
 }
 
 /// Where the settings of the broker in `folder` are.
@@ -39,8 +41,12 @@ pub(super) fn write(folder: &Path, ports: &Ports, options: &Options) {
     if options.tls {
         advertised.push(format!("SSL://localhost:{}", ports.tls));
     }
+    let mut listeners = advertised.join(",").replace("localhost", "127.0.0.1");
+    if options.behind_network {
+        listeners.push_str(&format!(",FAR://127.0.0.1:{}", ports.behind));
+        advertised.push(format!("FAR://127.0.0.1:{}", ports.network));
+    }
     let advertised = advertised.join(",");
-    let listeners = advertised.replace("localhost", "127.0.0.1");
     let controller = format!("127.0.0.1:{}", ports.controller);
     let data = folder.join("data");
     let mut text = format!(
@@ -49,7 +55,7 @@ node.id=1
 controller.quorum.voters=1@{controller}
 listeners={listeners},CONTROLLER://{controller}
 advertised.listeners={advertised}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,SSL:SSL
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,SSL:SSL,FAR:PLAINTEXT
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
 log.dirs={}
