@@ -4,6 +4,7 @@ use super::{Log, Settings, everything, place_of, read_from, record};
 use crate::place::Place;
 use bytes::Bytes;
 use gamepipe_eventlog::LogError;
+use gamepipe_eventlog::OutboxBatch;
 use gamepipe_eventlog::Position;
 use gamepipe_eventlog::partition_of;
 use std::collections::HashMap;
@@ -160,4 +161,26 @@ pub async fn reads_outside_the_log_are_refused(open: impl AsyncFn(&Place, Settin
         log.read(1, 0, 100).await,
         Err(LogError::Invalid(_))
     ));
+}
+
+/// Every offset holds a record, also between what relays have sent.
+pub async fn offsets_have_no_gaps(open: impl AsyncFn(&Place, Settings) -> Log) {
+    let place = Place::new();
+    let log = open(&place, Settings::default()).await;
+    for round in 0..5 {
+        let records = |count: u64| (0..count).map(|number| record(&format!("k{number}"), "x"));
+        log.append(records(10 + round).collect()).await.unwrap();
+        log.append_from_outbox(OutboxBatch {
+            outbox_id: "box".into(),
+            first: 1 + round * 20,
+            records: records(20).collect(),
+        })
+        .await
+        .unwrap();
+    }
+    for offsets in log.offsets().await.unwrap() {
+        let records = read_from(&log, offsets.partition, offsets.low, 500).await;
+        let numbers = records.iter().map(|record| record.offset);
+        assert!(numbers.eq(offsets.low..offsets.high));
+    }
 }

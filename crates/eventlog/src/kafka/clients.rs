@@ -1,0 +1,159 @@
+//! The two consumers that every log has, and the questions that they ask: one sees what is committed, the other all.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::{Offset, TopicPartitionList};
+
+use super::context::Context;
+use super::place::Place;
+use super::problem::explain;
+use crate::log::LogError;
+
+/// A consumer of ours.
+pub(super) type Consume = BaseConsumer<Context>;
+
+/// How long an idle poll waits: what a drop of the log waits for it.
+const POLL: Duration = Duration::from_millis(100);
+
+/// How much of a partition one answer brings at most; more only delays the first record of it.
+const MAX_FETCH_BYTES: usize = 1 << 20;
+
+/// And at least, however small the settings are: an answer has a cost of its own.
+const MIN_FETCH_BYTES: usize = 64 << 10;
+
+/// The clients that only look.
+pub(super) struct Clients {
+    pub(super) place: Arc<Place>,
+    pub(super) context: Context,
+    /// Sees what is committed.
+    pub(super) stable: Arc<Consume>,
+    /// Sees all that is there.
+    pub(super) raw: Consume,
+    ends: AtomicBool,
+}
+
+impl std::fmt::Debug for Clients {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Clients")
+            .field("topic", &self.place.topic)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Clients {
+    /// Makes them; nothing is asked yet. `partitions` is how many share the memory for reading ahead.
+    pub(super) fn new(place: Arc<Place>, partitions: u32) -> Result<Self, LogError> {
+        let context = Context::default();
+        let fail = |error: KafkaError| explain(&place, &context, "make a consumer", &error);
+        let share = place.prefetch_bytes / (partitions.max(1) as usize);
+        let fetch = (share / 2).clamp(MIN_FETCH_BYTES, MAX_FETCH_BYTES);
+        let mut config = place.consumer();
+        config
+            .set("fetch.message.max.bytes", fetch.to_string())
+            .set(
+                "queued.max.messages.kbytes",
+                (share / 1024).max(1).to_string(),
+            )
+            // The bytes are the limit.
+            .set("queued.min.messages", "1000000")
+            // A reader that has emptied its queue does not wait a second for the next records.
+            .set("fetch.queue.backoff.ms", "5")
+            .set("fetch.error.backoff.ms", "100")
+            // Partitions of a broker share one request that waits for records, and one that is read anew waits for its end.
+            .set("fetch.wait.max.ms", "50");
+        let stable = config.create_with_context(context.clone()).map_err(fail)?;
+        let raw = place
+            .client()
+            .set("isolation.level", "read_uncommitted")
+            .create_with_context(context.clone())
+            .map_err(fail)?;
+        Ok(Self {
+            place,
+            context,
+            stable: Arc::new(stable),
+            raw,
+            ends: AtomicBool::new(false),
+        })
+    }
+
+    /// Serves what the clients report, until [`Clients::end`].
+    pub(super) fn serve(&self, mut at_times: impl FnMut()) {
+        while !self.ends.load(Ordering::Acquire) {
+            // Records come through queues of their own; here there are reports only, which the context takes.
+            let _ = self.stable.poll(POLL);
+            let _ = self.raw.poll(Duration::ZERO);
+            at_times();
+        }
+    }
+
+    /// Ends [`Clients::serve`] soon.
+    pub(super) fn end(&self) {
+        self.ends.store(true, Ordering::Release);
+    }
+
+    /// The offset behind the last committed record of each partition.
+    pub(super) fn stable_highs(&self, partitions: u32) -> Result<Vec<u64>, LogError> {
+        self.ask(&self.stable, Offset::End, partitions)
+    }
+
+    /// The offset behind the last record of each partition, committed or not.
+    pub(super) fn raw_highs(&self, partitions: u32) -> Result<Vec<u64>, LogError> {
+        self.ask(&self.raw, Offset::End, partitions)
+    }
+
+    /// The lowest offset of each partition.
+    pub(super) fn lows(&self, partitions: u32) -> Result<Vec<u64>, LogError> {
+        self.ask(&self.stable, Offset::Beginning, partitions)
+    }
+
+    /// For each partition the offset of the first record of that time or later; `None` where there is none.
+    pub(super) fn first_since(
+        &self,
+        partitions: u32,
+        time_ms: i64,
+    ) -> Result<Vec<Option<u64>>, LogError> {
+        self.list(&self.stable, Offset::Offset(time_ms.max(0)), partitions)
+            .map_err(|error| self.explain("look up times in the log", &error))
+    }
+
+    fn ask(&self, consumer: &Consume, what: Offset, partitions: u32) -> Result<Vec<u64>, LogError> {
+        let found = self
+            .list(consumer, what, partitions)
+            .map_err(|error| self.explain("read the log's offsets", &error))?;
+        Ok(found.into_iter().map(Option::unwrap_or_default).collect())
+    }
+
+    /// One request for all partitions of a broker: the names of the ends are times, too.
+    fn list(
+        &self,
+        consumer: &Consume,
+        what: Offset,
+        partitions: u32,
+    ) -> KafkaResult<Vec<Option<u64>>> {
+        let mut asked = TopicPartitionList::new();
+        for partition in 0..i32::try_from(partitions).unwrap_or(0) {
+            asked.add_partition_offset(&self.place.topic, partition, what)?;
+        }
+        let answer = consumer.offsets_for_times(asked, self.place.timeout)?;
+        let mut found = vec![None; partitions as usize];
+        for element in answer.elements() {
+            element.error()?;
+            let place = usize::try_from(element.partition()).ok();
+            if let Some(place) = place.and_then(|partition| found.get_mut(partition))
+                && let Offset::Offset(offset) = element.offset()
+            {
+                *place = u64::try_from(offset).ok();
+            }
+        }
+        Ok(found)
+    }
+
+    /// What an error means.
+    pub(super) fn explain(&self, doing: &str, error: &KafkaError) -> LogError {
+        explain(&self.place, &self.context, doing, error)
+    }
+}

@@ -1,0 +1,85 @@
+//! The headers of a record: the attributes of CloudEvents in Kafka's binary mode, taken from the start of our own encoding.
+
+use rdkafka::message::{Header, OwnedHeaders};
+
+/// How the codec begins every event.
+const STARTS: [&[u8]; 3] = [
+    b"{\"event_id\":\"",
+    b",\"event_type\":\"",
+    b",\"event_time\":\"",
+];
+
+/// Id, type and time of an event whose encoding begins as ours does and needs no unescaping.
+fn attributes(value: &[u8]) -> Option<[&[u8]; 3]> {
+    let mut rest = value;
+    let mut found: [&[u8]; 3] = [&[]; 3];
+    for (start, place) in STARTS.iter().zip(&mut found) {
+        rest = rest.strip_prefix(*start)?;
+        let end = rest
+            .iter()
+            .position(|byte| *byte == b'"' || *byte == b'\\')?;
+        let (text, after) = rest.split_at_checked(end)?;
+        rest = after.strip_prefix(b"\"")?;
+        *place = text;
+    }
+    Some(found)
+}
+
+/// The headers of an event from `source`. A value that is something else gets none: headers repeat what is in it.
+pub(super) fn headers_of(value: &[u8], source: &str) -> Option<OwnedHeaders> {
+    let [id, kind, time] = attributes(value)?;
+    let headers: [(&str, &[u8]); 6] = [
+        ("ce_specversion", b"1.0"),
+        ("ce_id", id),
+        ("ce_type", kind),
+        ("ce_time", time),
+        ("ce_source", source.as_bytes()),
+        ("content-type", b"application/json"),
+    ];
+    let mut owned = OwnedHeaders::new_with_capacity(headers.len());
+    for (key, value) in headers {
+        owned = owned.insert(Header {
+            key,
+            value: Some(value),
+        });
+    }
+    Some(owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use gamepipe_domain::JsonMap;
+    use gamepipe_domain::event::{Event, encode_event};
+    use gamepipe_domain::request::RequestContext;
+    use gamepipe_domain::time::Timestamp;
+
+    use super::attributes;
+
+    fn event(id: &str) -> Vec<u8> {
+        encode_event(&Event {
+            id: id.to_owned(),
+            event_type: "dig".to_owned(),
+            time: Timestamp::from_micros(1_767_323_045_000_000),
+            key: "ann".to_owned(),
+            data: JsonMap::new(),
+            context: RequestContext::default(),
+            origin: None,
+        })
+    }
+
+    #[test]
+    fn attributes_are_found_in_what_the_codec_writes() {
+        let value = event("one");
+        let [id, kind, time] = attributes(&value).unwrap_or_default();
+        assert_eq!((id, kind), (&b"one"[..], &b"dig"[..]));
+        assert_eq!(time, b"2026-01-02T03:04:05.000000Z");
+    }
+
+    #[test]
+    fn what_needs_unescaping_or_is_no_event_has_none() {
+        let quoted = event("a\"b");
+        for value in [&quoted[..], b"", b"{}", b"{\"event_id\":\"", b"\xff"] {
+            assert_eq!(attributes(value), None);
+        }
+    }
+}

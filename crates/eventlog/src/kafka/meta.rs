@@ -1,0 +1,230 @@
+//! The records of the topic beside the events: which log this is, and how far each outbox is on it. Persisted: keep stable.
+//!
+//! Keys are text, values JSON, so that `kcat` shows them. The topic is compacted: of each key the last record stays.
+
+use std::collections::HashMap;
+use std::time::Instant;
+
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
+use rdkafka::{Message, Offset, TopicPartitionList};
+use serde::{Deserialize, Serialize};
+
+use super::clients::Clients;
+use super::context::take_end;
+use super::problem::explain;
+use crate::log::LogError;
+
+/// The partition of all of it.
+pub(super) const PARTITION: u32 = 0;
+
+/// Each process that opens a log which has no generation yet offers one under a key of its own, so that compaction keeps
+/// them all; the first in the partition is the log's.
+const GENERATION_KEY: &str = "generation/";
+
+const OUTBOX_KEY: &str = "outbox/";
+
+/// Version of these records.
+const FORMAT: u32 = 1;
+
+/// Which log this is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Generation {
+    format: u32,
+    pub(super) generation: String,
+    pub(super) partitions: u32,
+}
+
+/// How far an outbox is on the log, and what its relay knew of the log then. The relay writes it in the transaction of the
+/// events, so what it knows of offsets is of the transaction before.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Progress {
+    /// The highest sequence number that is on the log.
+    pub(super) position: u64,
+    /// For each partition an offset that it has reached.
+    pub(super) reached: Vec<u64>,
+    /// A record that was on the log.
+    pub(super) mark: Option<Mark>,
+}
+
+/// A record's place and what it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Mark {
+    pub(super) partition: u32,
+    pub(super) offset: u64,
+    pub(super) crc: u32,
+}
+
+/// The fingerprint of a record.
+pub(super) fn crc_of(key: &[u8], value: &[u8]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(key);
+    hasher.update(value);
+    hasher.finalize()
+}
+
+/// The record that offers a generation.
+pub(super) fn encode_generation(generation: &str, partitions: u32) -> (String, Vec<u8>) {
+    let record = Generation {
+        format: FORMAT,
+        generation: generation.to_owned(),
+        partitions,
+    };
+    (format!("{GENERATION_KEY}{generation}"), json(&record))
+}
+
+/// The record of an outbox.
+pub(super) fn encode_progress(outbox_id: &str, progress: &Progress) -> (String, Vec<u8>) {
+    (format!("{OUTBOX_KEY}{outbox_id}"), json(progress))
+}
+
+fn json<T: Serialize>(record: &T) -> Vec<u8> {
+    // Numbers and text to memory: there is no way to fail.
+    serde_json::to_vec(record).unwrap_or_default()
+}
+
+/// All that the topic says.
+#[derive(Debug, Default)]
+pub(super) struct Meta {
+    pub(super) generation: Option<Generation>,
+    pub(super) outboxes: HashMap<String, Progress>,
+}
+
+impl Meta {
+    fn take(&mut self, key: &[u8], value: &[u8]) -> Result<(), String> {
+        let Ok(key) = str::from_utf8(key) else {
+            return Ok(());
+        };
+        let unreadable =
+            |error: serde_json::Error| format!("record {key:?} can't be read: {error}");
+        if key.starts_with(GENERATION_KEY) {
+            let record: Generation = serde_json::from_slice(value).map_err(unreadable)?;
+            if record.format != FORMAT {
+                let format = record.format;
+                return Err(format!(
+                    "it has format {format}; this gamepipe knows {FORMAT}"
+                ));
+            }
+            self.generation.get_or_insert(record);
+        } else if let Some(outbox) = key.strip_prefix(OUTBOX_KEY) {
+            let progress = serde_json::from_slice(value).map_err(unreadable)?;
+            self.outboxes.insert(outbox.to_owned(), progress);
+        }
+        Ok(())
+    }
+}
+
+/// Reads all of it, up to what was in the topic when this began: what other relays have begun and not yet committed is
+/// waited for. Blocks.
+pub(super) fn load(clients: &Clients) -> Result<Meta, LogError> {
+    let place = &clients.place;
+    let doing = format!("read topic {}", place.meta);
+    let fail = |error: KafkaError| explain(place, &clients.context, &doing, &error);
+    let partition = i32::try_from(PARTITION).unwrap_or_default();
+    let deadline = Instant::now() + place.timeout;
+    let (_, end) = clients
+        .raw
+        .fetch_watermarks(&place.meta, partition, place.timeout)
+        .map_err(fail)?;
+    let end = u64::try_from(end).unwrap_or(0);
+    let consumer: BaseConsumer<super::context::Context> = place
+        .consumer()
+        .create_with_context(clients.context.clone())
+        .map_err(fail)?;
+    let mut start = TopicPartitionList::new();
+    start
+        .add_partition_offset(&place.meta, partition, Offset::Beginning)
+        .and_then(|()| consumer.assign(&start))
+        .map_err(fail)?;
+    let mut meta = Meta::default();
+    loop {
+        match consumer.poll(deadline.saturating_duration_since(Instant::now())) {
+            Some(Ok(message)) => {
+                let (key, value) = (message.key(), message.payload());
+                meta.take(key.unwrap_or_default(), value.unwrap_or_default())
+                    .map_err(|problem| {
+                        LogError::Corrupt(format!("topic {}: {problem}", place.meta))
+                    })?;
+            }
+            Some(Err(KafkaError::PartitionEOF(_))) => {
+                if take_end().is_some_and(|reached| reached >= end) {
+                    return Ok(meta);
+                }
+            }
+            Some(Err(error)) if is_passing(&error) => {}
+            Some(Err(error)) => return Err(fail(error)),
+            None => {}
+        }
+        if Instant::now() >= deadline {
+            return Err(LogError::Unavailable(format!(
+                "failed to {doing} to its end within {} ms (log.kafka.timeoutMs): brokers are slow, or a relay that is gone \
+                 has left a transaction open, which ends by itself",
+                place.timeout.as_millis()
+            )));
+        }
+    }
+}
+
+/// True for what a consumer gets over by itself: connections come back, leaders move.
+pub(super) fn is_passing(error: &KafkaError) -> bool {
+    use rdkafka::error::RDKafkaErrorCode as Code;
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            Code::BrokerTransportFailure
+                | Code::AllBrokersDown
+                | Code::OperationTimedOut
+                | Code::Resolve
+                | Code::NotLeaderForPartition
+                | Code::LeaderNotAvailable
+                | Code::NotCoordinator
+                | Code::CoordinatorNotAvailable
+                | Code::CoordinatorLoadInProgress
+        )
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Mark, Meta, Progress, encode_generation, encode_progress};
+
+    #[test]
+    fn records_come_back_and_the_first_generation_wins() {
+        let mut meta = Meta::default();
+        for name in ["one", "two"] {
+            let (key, value) = encode_generation(name, 7);
+            assert_eq!(meta.take(key.as_bytes(), &value), Ok(()));
+        }
+        let progress = Progress {
+            position: 9,
+            reached: vec![1, 2],
+            mark: Some(Mark {
+                partition: 1,
+                offset: 2,
+                crc: 3,
+            }),
+        };
+        for position in [3, 9] {
+            let progress = Progress {
+                position,
+                ..progress.clone()
+            };
+            let (key, value) = encode_progress("box/1", &progress);
+            assert_eq!(meta.take(key.as_bytes(), &value), Ok(()));
+        }
+        let generation = meta
+            .generation
+            .map(|found| (found.generation, found.partitions));
+        assert_eq!(generation, Some(("one".to_owned(), 7)));
+        assert_eq!(meta.outboxes.get("box/1"), Some(&progress));
+    }
+
+    #[test]
+    fn records_of_a_later_format_are_refused() {
+        let text = br#"{"format":2,"generation":"x","partitions":1}"#;
+        let refused = Meta::default().take(b"generation/x", text);
+        assert!(refused.is_err_and(|text| text.contains("format 2")));
+        assert!(Meta::default().take(b"outbox/x", b"{").is_err());
+        assert_eq!(Meta::default().take(b"else", b"{"), Ok(()));
+    }
+}

@@ -1,0 +1,453 @@
+//! Reading partitions: each that is read has a queue that librdkafka fills ahead; a read that goes on where the last one ended
+//! only empties it.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use gamepipe_domain::time::Timestamp;
+use rdkafka::consumer::Consumer;
+use rdkafka::consumer::base_consumer::PartitionQueue;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::BorrowedMessage;
+use rdkafka::{Message, Offset, TopicPartitionList};
+use tokio::sync::watch;
+
+use super::clients::Clients;
+use super::context::{Context, take_end};
+use super::meta::is_passing;
+use crate::log::{LogError, LogRecord, PartitionOffsets, ReadBatch};
+
+/// A partition that nobody reads for this long gives its memory back; its next read takes a few milliseconds more.
+const IDLE: Duration = Duration::from_secs(60);
+
+/// How long one wait for records lasts at most before the clock is looked at.
+const WAIT: Duration = Duration::from_millis(100);
+
+/// To go forward by less than this many records, reading them is quicker than fetching anew.
+const SKIP: u64 = 1000;
+
+/// How many bytes of records a read makes room for at first.
+const FIRST_BYTES: usize = 64 << 10;
+
+/// Reads partitions and knows their ends.
+#[derive(Debug)]
+pub(super) struct Reader {
+    clients: Arc<Clients>,
+    partitions: Vec<Partition>,
+    /// Counts whenever records may have come.
+    news: watch::Sender<u64>,
+}
+
+struct Partition {
+    slot: Mutex<Slot>,
+    /// The lowest offset, when it was asked for last.
+    low: AtomicU64,
+    /// An offset up to which all is committed.
+    stable: AtomicU64,
+    /// An offset up to which this process has appended.
+    written: AtomicU64,
+    /// An offset up to which this process's transactions have committed.
+    committed: AtomicU64,
+    /// Bytes and records that were read, to know how large records are.
+    bytes: AtomicU64,
+    records: AtomicU64,
+}
+
+impl std::fmt::Debug for Partition {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Partition")
+            .field("low", &self.low)
+            .field("stable", &self.stable)
+            .finish_non_exhaustive()
+    }
+}
+
+#[derive(Default)]
+struct Slot {
+    queue: Option<PartitionQueue<Context>>,
+    /// The offset that the queue's next record has at least.
+    at: u64,
+    /// True when the partition ended there.
+    has_ended: bool,
+    used: Option<Instant>,
+}
+
+impl Reader {
+    /// A reader of so many partitions.
+    pub(super) fn new(clients: Arc<Clients>, partitions: u32) -> Self {
+        let partition = |_| Partition {
+            slot: Mutex::default(),
+            low: AtomicU64::new(0),
+            stable: AtomicU64::new(0),
+            written: AtomicU64::new(0),
+            committed: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+            records: AtomicU64::new(0),
+        };
+        Self {
+            clients,
+            partitions: (0..partitions).map(partition).collect(),
+            news: watch::Sender::new(0),
+        }
+    }
+
+    /// How many partitions there are.
+    pub(super) fn count(&self) -> u32 {
+        u32::try_from(self.partitions.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Notes that this process has appended a record.
+    pub(super) fn note_written(&self, partition: u32, offset: u64) {
+        if let Some(partition) = self.partitions.get(partition as usize) {
+            partition.written.fetch_max(offset + 1, Ordering::AcqRel);
+        }
+    }
+
+    /// Notes that a transaction of this process that has a record there has committed.
+    pub(super) fn note_committed(&self, partition: u32, offset: u64) {
+        self.note_written(partition, offset);
+        if let Some(partition) = self.partitions.get(partition as usize) {
+            partition.committed.fetch_max(offset + 1, Ordering::AcqRel);
+        }
+    }
+
+    /// True when these highs have all that this process has committed. Brokers show it a moment after they have promised it.
+    pub(super) fn shows_own(&self, offsets: &[PartitionOffsets]) -> bool {
+        let mut pairs = self.partitions.iter().zip(offsets);
+        pairs
+            .all(|(partition, offsets)| offsets.high >= partition.committed.load(Ordering::Acquire))
+    }
+
+    /// Up to where this process knows that the log reaches.
+    pub(super) fn written(&self) -> Vec<u64> {
+        let written = |partition: &Partition| {
+            let stable = partition.stable.load(Ordering::Acquire);
+            partition.written.load(Ordering::Acquire).max(stable)
+        };
+        self.partitions.iter().map(written).collect()
+    }
+
+    /// Up to where each partition is known to be committed.
+    pub(super) fn stable(&self) -> Vec<u64> {
+        let stable = |partition: &Partition| partition.stable.load(Ordering::Acquire);
+        self.partitions.iter().map(stable).collect()
+    }
+
+    /// The usual size of a record, in bytes, as far as it was seen.
+    pub(super) fn usual_bytes(&self) -> Option<u64> {
+        let sum = |of: fn(&Partition) -> &AtomicU64| -> u64 {
+            self.partitions
+                .iter()
+                .map(|partition| of(partition).load(Ordering::Relaxed))
+                .sum()
+        };
+        sum(|partition| &partition.bytes).checked_div(sum(|partition| &partition.records))
+    }
+
+    /// Says that records may have come.
+    pub(super) fn wake(&self) {
+        self.news
+            .send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    /// Changes whenever records may have come.
+    pub(super) fn news(&self) -> watch::Receiver<u64> {
+        self.news.subscribe()
+    }
+
+    /// Asks for the highs of all partitions. Blocks.
+    pub(super) fn highs(&self) -> Result<Vec<u64>, LogError> {
+        let highs = self.clients.stable_highs(self.count())?;
+        for (partition, high) in self.partitions.iter().zip(&highs) {
+            partition.stable.fetch_max(*high, Ordering::AcqRel);
+        }
+        Ok(highs)
+    }
+
+    /// Asks for the offsets of all partitions. Blocks.
+    pub(super) fn offsets(&self) -> Result<Vec<PartitionOffsets>, LogError> {
+        let lows = self.clients.lows(self.count())?;
+        let highs = self.highs()?;
+        let mut offsets = Vec::with_capacity(lows.len());
+        for (((number, partition), low), high) in (0..).zip(&self.partitions).zip(lows).zip(highs) {
+            partition.low.fetch_max(low, Ordering::AcqRel);
+            offsets.push(PartitionOffsets {
+                partition: number,
+                low,
+                high,
+            });
+        }
+        Ok(offsets)
+    }
+
+    /// [`crate::EventLog::read`]. Blocks.
+    pub(super) fn read(
+        &self,
+        number: u32,
+        from: u64,
+        max_bytes: usize,
+    ) -> Result<ReadBatch, LogError> {
+        let Some(partition) = self.partitions.get(number as usize) else {
+            return Err(LogError::Invalid(format!(
+                "there is no partition {number}: the log has {}",
+                self.partitions.len()
+            )));
+        };
+        let mut slot = lock(&partition.slot);
+        if slot.queue.is_none() || slot.at != from {
+            self.check_range(number, partition, from)?;
+            if slot.queue.is_some() && (slot.at..slot.at + SKIP).contains(&from) {
+                // What is in between is in the queue, or comes; it is passed over.
+                slot.at = from;
+                slot.has_ended = false;
+            } else {
+                self.begin(number, &mut slot, from)?;
+            }
+        }
+        let taken = self.take(number, partition, &mut slot, max_bytes);
+        slot.used = Some(Instant::now());
+        if taken.is_err() {
+            // Where the queue stands is not known any more; the next read begins anew.
+            self.stop(number, &mut slot);
+        }
+        taken
+    }
+
+    fn check_range(&self, number: u32, partition: &Partition, from: u64) -> Result<(), LogError> {
+        let is_known = from >= partition.low.load(Ordering::Acquire)
+            && from <= partition.stable.load(Ordering::Acquire);
+        if is_known {
+            return Ok(());
+        }
+        let offsets = self.offsets()?;
+        match offsets.get(number as usize) {
+            Some(known) if from < known.low || from > known.high => Err(LogError::OutOfRange {
+                partition: number,
+                asked: from,
+                low: known.low,
+                high: known.high,
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Has the partition fetched from this offset on.
+    fn begin(&self, number: u32, slot: &mut Slot, from: u64) -> Result<(), LogError> {
+        self.stop(number, slot);
+        let clients = &self.clients;
+        let fail = |error: KafkaError| clients.explain(&format!("read partition {number}"), &error);
+        let topic = &clients.place.topic;
+        let partition = i32::try_from(number).unwrap_or(-1);
+        // The queue is taken before anything is in it: what is in it goes where it was sent.
+        let Some(mut queue) = clients.stable.split_partition_queue(topic, partition) else {
+            return Err(fail(KafkaError::Canceled));
+        };
+        let news = self.news.clone();
+        queue.set_nonempty_callback(move || {
+            news.send_modify(|count| *count = count.wrapping_add(1))
+        });
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(
+            topic,
+            partition,
+            Offset::Offset(i64::try_from(from).unwrap_or(i64::MAX)),
+        )
+        .and_then(|()| clients.stable.incremental_assign(&list))
+        .map_err(fail)?;
+        slot.queue = Some(queue);
+        slot.at = from;
+        slot.has_ended = false;
+        Ok(())
+    }
+
+    fn stop(&self, number: u32, slot: &mut Slot) {
+        if slot.queue.take().is_none() {
+            return;
+        }
+        let mut list = TopicPartitionList::new();
+        list.add_partition(
+            &self.clients.place.topic,
+            i32::try_from(number).unwrap_or(-1),
+        );
+        if let Err(error) = self.clients.stable.incremental_unassign(&list) {
+            tracing::debug!(%error, log.partition = number, "a partition is not read any more, and wasn't before");
+        }
+    }
+
+    fn take(
+        &self,
+        number: u32,
+        partition: &Partition,
+        slot: &mut Slot,
+        max_bytes: usize,
+    ) -> Result<ReadBatch, LogError> {
+        let Slot {
+            queue,
+            at,
+            has_ended,
+            ..
+        } = slot;
+        let Some(queue) = queue else {
+            return Err(self
+                .clients
+                .explain(&format!("read partition {number}"), &KafkaError::Canceled));
+        };
+        let deadline = Instant::now() + self.clients.place.timeout;
+        let mut records = Records::default();
+        // What is committed up to here must come, or that there is nothing of it.
+        let mut due = partition.stable.load(Ordering::Acquire);
+        if *has_ended && *at >= due && *at < partition.written.load(Ordering::Acquire) {
+            // This process has appended something: it may be committed by now.
+            due = self.highs()?.get(number as usize).copied().unwrap_or(due);
+        }
+        let mut trouble = None;
+        loop {
+            let is_enough = !records.spans.is_empty() || (*has_ended && *at >= due);
+            let wait = if is_enough { Duration::ZERO } else { WAIT };
+            match queue.poll(wait) {
+                // What is below was asked for before; it was read already.
+                Some(Ok(message)) if message.offset() < offset_of(*at) => {}
+                Some(Ok(message)) => {
+                    *at = u64::try_from(message.offset()).unwrap_or(*at) + 1;
+                    *has_ended = false;
+                    records.push(&message);
+                    if records.bytes.len() >= max_bytes {
+                        break;
+                    }
+                }
+                Some(Err(KafkaError::PartitionEOF(_))) => {
+                    if let Some(end) = take_end().filter(|end| end >= at) {
+                        *at = end;
+                        *has_ended = true;
+                    }
+                }
+                Some(Err(error)) if is_passing(&error) => trouble = Some(error),
+                Some(Err(error)) => return Err(self.read_error(number, *at, &error)),
+                None if is_enough => break,
+                None if Instant::now() >= deadline => {
+                    let error = trouble.unwrap_or(KafkaError::MessageConsumption(
+                        RDKafkaErrorCode::OperationTimedOut,
+                    ));
+                    return Err(self
+                        .clients
+                        .explain(&format!("read partition {number}"), &error));
+                }
+                None => {}
+            }
+        }
+        partition.stable.fetch_max(*at, Ordering::AcqRel);
+        partition
+            .bytes
+            .fetch_add(records.bytes.len() as u64, Ordering::Relaxed);
+        partition
+            .records
+            .fetch_add(records.spans.len() as u64, Ordering::Relaxed);
+        Ok(records.into_batch(*at))
+    }
+
+    /// What it means that a partition can't be read from `at` on.
+    fn read_error(&self, number: u32, at: u64, error: &KafkaError) -> LogError {
+        let code = error.rdkafka_error_code();
+        let is_outside = matches!(
+            code,
+            Some(RDKafkaErrorCode::OffsetOutOfRange | RDKafkaErrorCode::AutoOffsetReset)
+        );
+        if is_outside
+            && let Ok(offsets) = self.offsets()
+            && let Some(known) = offsets.get(number as usize)
+        {
+            return LogError::OutOfRange {
+                partition: number,
+                asked: at,
+                low: known.low,
+                high: known.high,
+            };
+        }
+        self.clients
+            .explain(&format!("read partition {number}"), error)
+    }
+
+    /// Gives back the memory of partitions that nobody reads.
+    pub(super) fn tidy(&self) {
+        for (number, partition) in (0..).zip(&self.partitions) {
+            // One that is locked is being read.
+            let Ok(mut slot) = partition.slot.try_lock() else {
+                continue;
+            };
+            if slot.used.is_some_and(|used| used.elapsed() > IDLE) {
+                self.stop(number, &mut slot);
+                slot.used = None;
+            }
+        }
+    }
+
+    /// Stops all reading.
+    pub(super) fn close(&self) {
+        for (number, partition) in (0..).zip(&self.partitions) {
+            self.stop(number, &mut lock(&partition.slot));
+        }
+    }
+}
+
+fn lock(slot: &Mutex<Slot>) -> MutexGuard<'_, Slot> {
+    slot.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn offset_of(at: u64) -> i64 {
+    i64::try_from(at).unwrap_or(i64::MAX)
+}
+
+/// Records as they come: all bytes in one piece of memory, so that a record costs no allocation.
+#[derive(Default)]
+struct Records {
+    bytes: Vec<u8>,
+    spans: Vec<Span>,
+}
+
+struct Span {
+    offset: i64,
+    time_ms: i64,
+    key_end: usize,
+    value_end: usize,
+}
+
+impl Records {
+    fn push(&mut self, message: &BorrowedMessage<'_>) {
+        if self.bytes.is_empty() {
+            self.bytes.reserve(FIRST_BYTES);
+        }
+        self.bytes
+            .extend_from_slice(message.key().unwrap_or_default());
+        let key_end = self.bytes.len();
+        self.bytes
+            .extend_from_slice(message.payload().unwrap_or_default());
+        self.spans.push(Span {
+            offset: message.offset(),
+            time_ms: message.timestamp().to_millis().unwrap_or(0),
+            key_end,
+            value_end: self.bytes.len(),
+        });
+    }
+
+    fn into_batch(self, next: u64) -> ReadBatch {
+        let bytes = Bytes::from(self.bytes);
+        let mut start = 0;
+        let records = self.spans.iter().map(|span| {
+            let key = bytes.slice(start..span.key_end);
+            let value = bytes.slice(span.key_end..span.value_end);
+            start = span.value_end;
+            LogRecord {
+                offset: u64::try_from(span.offset).unwrap_or(0),
+                appended: Timestamp::from_micros(span.time_ms.saturating_mul(1000)),
+                key,
+                value,
+            }
+        });
+        ReadBatch {
+            records: records.collect(),
+            next,
+        }
+    }
+}

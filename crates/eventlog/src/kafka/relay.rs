@@ -1,0 +1,418 @@
+//! Moves events of an outbox into the topic: a batch and the outbox's position in one transaction of Kafka.
+//!
+//! The transactional id belongs to the outbox, so beginning a session ends what any process before has begun with it, and
+//! none of them can commit any more. Whatever a session can't account for ends it; the next one reads what is committed.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use gamepipe_service::failpoint;
+use rdkafka::error::KafkaError;
+use rdkafka::producer::Producer as _;
+use rdkafka::util::Timeout;
+
+use super::clients::Clients;
+use super::headers::headers_of;
+use super::member::Member;
+use super::meta::{self, Mark, Progress, crc_of, encode_progress};
+use super::problem::{explain, is_fenced};
+use super::produce::{self, Call, Outgoing, Producer, check_size};
+use super::reader::Reader;
+use super::{context::Context, loss};
+use crate::log::{LogError, OutboxBatch, partition_of};
+use crate::share::Membership;
+
+/// The longest id of an outbox: it is a part of a group's name.
+const MAX_ID_BYTES: usize = 100;
+
+/// What a relay that is gone has begun blocks readers for this long at most, when nobody takes its place.
+const MIN_TRANSACTION: Duration = Duration::from_secs(10);
+
+/// The pause between attempts to find the coordinator of a broker that has just started.
+const COORDINATOR_PAUSE: Duration = Duration::from_millis(100);
+
+/// How many outboxes a process may relay: one, but for tests.
+const MAX_SESSIONS: usize = 16;
+
+/// The relays of a process.
+#[derive(Debug)]
+pub(super) struct Relay {
+    clients: Arc<Clients>,
+    reader: Arc<Reader>,
+    source: String,
+    sessions: tokio::sync::Mutex<HashMap<String, Session>>,
+    stands: Mutex<HashMap<String, Stand>>,
+}
+
+/// What is known of an outbox's relay apart from its session.
+#[derive(Debug, Default)]
+struct Stand {
+    member: Option<Arc<Member>>,
+    /// When and in which turn another process took over.
+    fenced: Option<(Instant, u64)>,
+}
+
+/// The right to append for an outbox.
+struct Session {
+    producer: Arc<Producer>,
+    context: Context,
+    progress: Progress,
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Session")
+            .field("progress", &self.progress)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why a batch was not taken.
+enum Failure {
+    /// The caller's mistake: nothing was begun.
+    Refused(LogError),
+    /// The session can't go on.
+    Broken { error: LogError, is_fenced: bool },
+}
+
+impl Relay {
+    /// A relay that has not begun yet; `source` is what the events' headers name.
+    pub(super) fn new(clients: Arc<Clients>, reader: Arc<Reader>, source: String) -> Self {
+        Self {
+            clients,
+            reader,
+            source,
+            sessions: tokio::sync::Mutex::default(),
+            stands: Mutex::default(),
+        }
+    }
+
+    /// True while this process is the one that relays the outbox; stands for it from the first call on.
+    pub(super) fn relays(&self, outbox_id: &str) -> Result<bool, LogError> {
+        check_id(outbox_id)?;
+        let mut stands = self.lock_stands();
+        let stand = stands.entry(outbox_id.to_owned()).or_default();
+        let member = match &stand.member {
+            Some(member) => member,
+            None => {
+                let place = &self.clients.place;
+                let group = format!("{}.relay.{outbox_id}", place.topic);
+                let member = Arc::new(Member::stand(place, &group, &place.meta)?);
+                stand.member.insert(member)
+            }
+        };
+        Ok(!member.share().partitions.is_empty())
+    }
+
+    /// [`crate::EventLog::append_from_outbox`].
+    pub(super) async fn append(&self, batch: OutboxBatch) -> Result<(), LogError> {
+        check_id(&batch.outbox_id)?;
+        for record in &batch.records {
+            check_size(&record.key, &record.value)?;
+        }
+        let mut sessions = self.sessions.lock().await;
+        let mut session = self.session(&mut sessions, &batch.outbox_id).await?;
+        // It is out of the map until all is well: a caller that goes away in between leaves none behind.
+        match self.take(&mut session, &batch).await {
+            Ok(()) => {
+                sessions.insert(batch.outbox_id, session);
+                Ok(())
+            }
+            Err(Failure::Refused(error)) => {
+                sessions.insert(batch.outbox_id, session);
+                Err(error)
+            }
+            Err(Failure::Broken { error, is_fenced }) => {
+                if is_fenced {
+                    self.note_fence(&batch.outbox_id);
+                }
+                end(session).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// [`crate::EventLog::outbox_position`].
+    pub(super) async fn position(&self, outbox_id: &str) -> Result<u64, LogError> {
+        check_id(outbox_id)?;
+        let mut sessions = self.sessions.lock().await;
+        let is_ours = self
+            .lock_stands()
+            .get(outbox_id)
+            .and_then(|stand| stand.member.as_ref())
+            .is_some_and(|member| !member.share().partitions.is_empty());
+        if is_ours || sessions.contains_key(outbox_id) {
+            let session = self.session(&mut sessions, outbox_id).await?;
+            let position = session.progress.position;
+            sessions.insert(outbox_id.to_owned(), session);
+            return Ok(position);
+        }
+        drop(sessions);
+        let clients = Arc::clone(&self.clients);
+        let mut loaded = blocking(move || meta::load(&clients)).await?;
+        Ok(loaded
+            .outboxes
+            .remove(outbox_id)
+            .unwrap_or_default()
+            .position)
+    }
+
+    /// The outbox's session, taken out of the map; begun when there is none.
+    async fn session(
+        &self,
+        sessions: &mut HashMap<String, Session>,
+        outbox_id: &str,
+    ) -> Result<Session, LogError> {
+        self.may_relay(outbox_id)?;
+        if let Some(session) = sessions.remove(outbox_id) {
+            return Ok(session);
+        }
+        if sessions.len() >= MAX_SESSIONS {
+            return Err(LogError::Invalid(format!(
+                "a process relays {MAX_SESSIONS} outboxes at most"
+            )));
+        }
+        let (clients, reader) = (Arc::clone(&self.clients), Arc::clone(&self.reader));
+        let outbox_id = outbox_id.to_owned();
+        blocking(move || begin(&clients, &reader, &outbox_id)).await
+    }
+
+    /// Refuses while another process is the relay. Beginning a session would take its place, and it would take ours.
+    fn may_relay(&self, outbox_id: &str) -> Result<(), LogError> {
+        let mut stands = self.lock_stands();
+        let Some(stand) = stands.get_mut(outbox_id) else {
+            return Ok(());
+        };
+        let elsewhere = || {
+            LogError::Unavailable(format!(
+                "another process relays outbox {outbox_id} into topic {}",
+                self.clients.place.topic
+            ))
+        };
+        let share = stand.member.as_ref().map(|member| member.share());
+        if share
+            .as_ref()
+            .is_some_and(|share| share.partitions.is_empty())
+        {
+            return Err(elsewhere());
+        }
+        let Some((at, turn)) = stand.fenced else {
+            return Ok(());
+        };
+        // The group's word counts again once it is newer than the fence, or has stood for as long as it takes to be missed.
+        let is_renewed = share.is_some_and(|share| {
+            share.turn > turn || at.elapsed() > self.clients.place.session_timeout
+        });
+        if !is_renewed {
+            return Err(elsewhere());
+        }
+        stand.fenced = None;
+        Ok(())
+    }
+
+    fn note_fence(&self, outbox_id: &str) {
+        let mut stands = self.lock_stands();
+        let stand = stands.entry(outbox_id.to_owned()).or_default();
+        let turn = stand
+            .member
+            .as_ref()
+            .map_or(0, |member| member.share().turn);
+        stand.fenced = Some((Instant::now(), turn));
+    }
+
+    fn lock_stands(&self) -> MutexGuard<'_, HashMap<String, Stand>> {
+        self.stands.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn take(&self, session: &mut Session, batch: &OutboxBatch) -> Result<(), Failure> {
+        let position = session.progress.position;
+        let (outbox_id, first) = (&batch.outbox_id, batch.first);
+        if first == 0 || first > position.saturating_add(1) {
+            return Err(Failure::Refused(LogError::Invalid(format!(
+                "outbox {outbox_id} sends entries from {first} on, but the log has it up to {position} only"
+            ))));
+        }
+        let skip = usize::try_from(position + 1 - first).unwrap_or(usize::MAX);
+        match batch.records.get(skip..) {
+            Some(new) if !new.is_empty() => self.transact(session, outbox_id, new).await,
+            _ => {
+                let (clients, reader) = (Arc::clone(&self.clients), Arc::clone(&self.reader));
+                // The ends show both: that the brokers answer, and that they have what they had.
+                blocking(move || loss::check_reached(&clients, &reader, &reader.written()))
+                    .await
+                    .map_err(Failure::Refused)
+            }
+        }
+    }
+
+    /// One transaction.
+    async fn transact(
+        &self,
+        session: &mut Session,
+        outbox_id: &str,
+        records: &[crate::Record],
+    ) -> Result<(), Failure> {
+        let place = &self.clients.place;
+        let context = session.context.clone();
+        let doing = format!("append events of outbox {outbox_id}");
+        let fail = |error: KafkaError| Failure::Broken {
+            is_fenced: error.rdkafka_error_code().is_some_and(is_fenced),
+            error: explain(place, &context, &doing, &error),
+        };
+        let stop = |error: failpoint::FailpointError| Failure::Broken {
+            error: LogError::Unavailable(error.to_string()),
+            is_fenced: false,
+        };
+        let producer = Arc::clone(&session.producer);
+        producer.begin_transaction().map_err(fail)?;
+        failpoint::hit("kafka.relay.begun").map_err(stop)?;
+        let mut next = Progress {
+            position: session.progress.position + records.len() as u64,
+            reached: self.reader.written(),
+            mark: session.progress.mark,
+        };
+        let delivered = self
+            .send(&producer, outbox_id, records, &next)
+            .await
+            .map_err(fail)?;
+        failpoint::hit("kafka.relay.acknowledged").map_err(stop)?;
+        // With all reports in, the commit has nothing to wait for: it would wait in steps of 100 ms.
+        let timeout = Timeout::After(place.timeout);
+        let committing = tokio::task::spawn_blocking(move || producer.commit_transaction(timeout));
+        committing
+            .await
+            .unwrap_or(Err(KafkaError::Canceled))
+            .map_err(fail)?;
+        failpoint::hit("kafka.relay.committed").map_err(stop)?;
+        for (record, offset) in records.iter().zip(delivered) {
+            let partition = partition_of(&record.key, self.reader.count());
+            self.reader.note_committed(partition, offset);
+            next.mark = Some(Mark {
+                partition,
+                offset,
+                crc: 0,
+            });
+        }
+        if let (Some(mark), Some(last)) = (&mut next.mark, records.last()) {
+            mark.crc = crc_of(last.key.as_bytes(), &last.value);
+        }
+        session.progress = next;
+        self.reader.wake();
+        Ok(())
+    }
+
+    /// Sends the events and the position, and waits until all are acknowledged; the events' offsets.
+    async fn send(
+        &self,
+        producer: &Producer,
+        outbox_id: &str,
+        records: &[crate::Record],
+        progress: &Progress,
+    ) -> Result<Vec<u64>, KafkaError> {
+        let place = &self.clients.place;
+        let deadline = Instant::now() + place.timeout;
+        let (call, answer) = Call::new(records.len() + 1);
+        for (index, record) in records.iter().enumerate() {
+            let message = Outgoing {
+                topic: &place.topic,
+                partition: partition_of(&record.key, self.reader.count()),
+                key: record.key.as_bytes(),
+                value: &record.value,
+                headers: headers_of(&record.value, &self.source),
+                time_ms: place.now_ms(),
+            };
+            produce::send(producer, message, call.ticket(index), deadline).await?;
+        }
+        let (key, value) = encode_progress(outbox_id, progress);
+        let message = Outgoing {
+            topic: &place.meta,
+            partition: meta::PARTITION,
+            key: key.as_bytes(),
+            value: &value,
+            headers: None,
+            time_ms: place.now_ms(),
+        };
+        produce::send(producer, message, call.ticket(records.len()), deadline).await?;
+        drop(call);
+        let mut offsets = Vec::with_capacity(records.len() + 1);
+        for delivered in produce::reports(place, answer).await? {
+            offsets.push(delivered.map_err(KafkaError::MessageProduction)?);
+        }
+        Ok(offsets)
+    }
+}
+
+/// Becomes the outbox's only relay, and reads how far it is. Blocks.
+fn begin(clients: &Clients, reader: &Reader, outbox_id: &str) -> Result<Session, LogError> {
+    let place = &clients.place;
+    let context = Context::default();
+    let id = format!("{}.relay.{outbox_id}", place.topic);
+    let transaction = (place.timeout * 2)
+        .max(MIN_TRANSACTION)
+        .as_millis()
+        .to_string();
+    let socket = place.timeout.as_millis().to_string();
+    let producer = produce::start(
+        place,
+        &context,
+        &[
+            ("transactional.id", &id),
+            ("transaction.timeout.ms", &transaction),
+            ("socket.timeout.ms", &socket),
+            // A batch comes at once; there is nothing to wait for.
+            ("linger.ms", "0"),
+        ],
+    )?;
+    let doing = format!("become the relay of outbox {outbox_id}");
+    let deadline = Instant::now() + place.timeout;
+    while let Err(error) = producer.init_transactions(Timeout::After(place.timeout)) {
+        let may_pass = match &error {
+            KafkaError::Transaction(error) => error.is_retriable(),
+            error => meta::is_passing(error),
+        };
+        if !may_pass || Instant::now() >= deadline {
+            return Err(explain(place, &context, &doing, &error));
+        }
+        std::thread::sleep(COORDINATOR_PAUSE);
+    }
+    let mut loaded = meta::load(clients)?;
+    let progress = loaded.outboxes.remove(outbox_id).unwrap_or_default();
+    loss::check(clients, reader, &progress)?;
+    tracing::info!(
+        outbox.id = outbox_id,
+        outbox.position = progress.position,
+        "this process relays the outbox"
+    );
+    Ok(Session {
+        producer: Arc::new(producer),
+        context,
+        progress,
+    })
+}
+
+/// Lets a session go. Its open transaction ends with the next one's begin.
+async fn end(session: Session) {
+    // Dropping a producer waits for its thread.
+    let _ = tokio::task::spawn_blocking(move || drop(session)).await;
+}
+
+/// Runs what blocks on a thread for it.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, LogError> + Send + 'static,
+) -> Result<T, LogError> {
+    let stopped =
+        |error| LogError::Unavailable(format!("a request to Kafka did not finish: {error}"));
+    tokio::task::spawn_blocking(work).await.map_err(stopped)?
+}
+
+fn check_id(id: &str) -> Result<(), LogError> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    if id.is_empty() || id.len() > MAX_ID_BYTES || !id.bytes().all(is_plain) {
+        let start: String = id.chars().take(40).collect();
+        return Err(LogError::Invalid(format!(
+            "an outbox's id must have 1 to {MAX_ID_BYTES} letters, digits, dots, dashes and underscores: {start:?}"
+        )));
+    }
+    Ok(())
+}
