@@ -59,6 +59,11 @@ pub enum StreamerError {
 }
 
 impl StreamerError {
+    /// True when other processes that share the log have landed what this one was about to: nothing is wrong.
+    pub fn is_lost_race(&self) -> bool {
+        matches!(self, Self::Lake(error) if error.is_lost_race())
+    }
+
     /// True when trying again can't help: somebody has to do something first.
     pub fn is_final(&self) -> bool {
         match self {

@@ -4,7 +4,7 @@ use arrow::array::RecordBatch;
 use gamepipe_eventlog::LogRecord;
 use gamepipe_lake::epoch::OffsetRange;
 
-/// Records of one partition, without gaps. From `source` to `decode`.
+/// Records of one partition, all that its slice holds. From `source` to `decode`.
 #[derive(Debug)]
 pub struct LogSlice {
     /// What it covers.
@@ -16,7 +16,7 @@ pub struct LogSlice {
 /// An epoch's rows. From `buffer` to `encode`.
 #[derive(Debug)]
 pub struct RowsEpoch {
-    /// What it covers, for each partition of the log in order.
+    /// What it covers, for each partition that this process lands.
     pub ranges: Vec<OffsetRange>,
     /// How many log records it covers.
     pub records: u64,

@@ -1,39 +1,33 @@
-//! The streamer itself: wires the stages forward, begins anew after trouble, and lands what it holds before it stops.
+//! The streamer itself: joins the processes that share the log, begins anew after trouble and with every new share, and
+//! lands what it holds before it stops.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use gamepipe_config::streamer::StreamerConfig;
 use gamepipe_domain::definition::Game;
-use gamepipe_eventlog::EventLog;
+use gamepipe_eventlog::{EventLog, Membership};
 use gamepipe_lake::Lake;
-use gamepipe_lake::commit::{EncodedEpoch, Resume};
 use gamepipe_service::Shutdown;
 use gamepipe_service::clock::SharedClock;
 use gamepipe_service::probes::Probes;
-use tokio::sync::mpsc::{Receiver, Sender, channel};
-use tokio::time::Instant;
 
 use crate::error::StreamerError;
-use crate::messages::{LogSlice, RowsEpoch};
 use crate::metrics::Metrics;
-use crate::stages::buffer::{Buffer, Limits};
-use crate::stages::{commit, encode, source};
+
+mod attempt;
 
 /// The part of the process that probes name.
 const PART: &str = "landing";
-/// Slices between the log and the buffer: one being decoded, the next ones being read.
-const SLICES_IN_FLIGHT: usize = 2;
-/// Epochs between two stages. One waits while one is worked on; more would only take memory.
-const EPOCHS_IN_FLIGHT: usize = 1;
-/// How long the current epoch may take to land after the word to stop.
-const SHUTDOWN_SECONDS: u64 = 10;
-/// Waits between attempts after trouble: short at first (a lost race), at most as long as somebody would wait to see an
-/// outage end.
+/// Waits between attempts after trouble: short at first, at most as long as somebody would wait to see an outage end. A
+/// lost race is over when it is noticed, so it costs the first one every time.
 const FIRST_WAIT: Duration = Duration::from_millis(200);
 const LONGEST_WAIT: Duration = Duration::from_secs(15);
+/// How long leaving the others may take: they miss this process soon enough.
+const LEAVING: Duration = Duration::from_secs(2);
 
-/// Lands one game's log in its lake. Only one may do so at a time; a second one is fenced off, not harmful.
+/// Lands one game's log in its lake, or its share of it when several processes do. What keeps their work apart is the log's
+/// membership; what makes it right, also when two believe in the same share, is the lake's commit.
 #[derive(Debug)]
 pub struct Streamer {
     config: StreamerConfig,
@@ -90,224 +84,98 @@ impl Streamer {
         }
         self.lake.prepare().await?;
         // Before anybody is promised anything: a log that was cut gives offsets again that count as landed.
-        self.resume().await?;
+        let all: Vec<u32> = (0..self.log.partitions()).collect();
+        self.begin(&all).await?;
         Ok(())
     }
 
     /// Lands until `shutdown`, then lands what is left and returns. Trouble that may pass is waited out, and shows in the
     /// probes meanwhile; an error comes back only when somebody has to do something.
     pub async fn run(self, shutdown: Shutdown) -> Result<(), StreamerError> {
-        let maintenance = self.lake.maintain(&self.config, shutdown.child_token());
+        let membership = self.join(&shutdown).await?;
+        // Of all processes the one that lands the first partition maintains the lake.
+        let is_turn = || membership.share().partitions.first() == Some(&0);
+        let maintenance = self
+            .lake
+            .maintain(&self.config, is_turn, shutdown.child_token());
         let landing = async {
-            let done = self.land(&shutdown).await;
+            let done = self.land(membership.as_ref(), &shutdown).await;
             shutdown.cancel();
+            if tokio::time::timeout(LEAVING, membership.leave())
+                .await
+                .is_err()
+            {
+                tracing::warn!("the other streamers could not be told that this one stops");
+            }
             done
         };
         tokio::join!(landing, maintenance).0
     }
 
-    async fn land(&self, shutdown: &Shutdown) -> Result<(), StreamerError> {
+    /// Joins the processes that share the log, however long that takes.
+    async fn join(&self, shutdown: &Shutdown) -> Result<Arc<dyn Membership>, StreamerError> {
+        let mut wait = FIRST_WAIT;
+        loop {
+            let error = match self.log.join().await {
+                Ok(membership) => return Ok(membership),
+                Err(error) => StreamerError::from(error),
+            };
+            self.trouble(&error, &mut wait, shutdown).await;
+            if shutdown.is_cancelled() {
+                return Err(error);
+            }
+        }
+    }
+
+    async fn land(
+        &self,
+        membership: &dyn Membership,
+        shutdown: &Shutdown,
+    ) -> Result<(), StreamerError> {
         let mut wait = FIRST_WAIT;
         loop {
             let before = self.metrics.epochs.get();
-            let error = match self.attempt(shutdown).await {
-                Ok(()) => return Ok(()),
-                Err(error) => error,
-            };
-            self.metrics.failures.inc();
-            self.probes.not_ready(PART, error.to_string());
-            if error.is_final() || shutdown.is_cancelled() {
-                return Err(error);
-            }
-            if self.metrics.epochs.get() > before {
+            let share = membership.share();
+            membership.settled(share.turn);
+            let done = self.attempt(membership, &share, shutdown).await;
+            if self.metrics.epochs.get() > before || done.is_ok() {
                 wait = FIRST_WAIT;
             }
-            tracing::warn!(%error, wait_ms = wait.as_millis(), "landing begins anew from the last epoch");
-            tokio::select! {
-                () = tokio::time::sleep(wait) => {}
-                () = shutdown.cancelled() => {}
-            }
-            wait = (wait * 2).min(LONGEST_WAIT);
-        }
-    }
-
-    /// Lands from the resume point on, until shutdown or trouble.
-    async fn attempt(&self, shutdown: &Shutdown) -> Result<(), StreamerError> {
-        let resume = self.resume().await?;
-        self.probes.ready(PART);
-        let (slices_in, slices_out) = channel(SLICES_IN_FLIGHT);
-        let (rows_in, rows_out) = channel(EPOCHS_IN_FLIGHT);
-        let (files_in, files_out) = channel(EPOCHS_IN_FLIGHT);
-        let buffer = Buffer::new(self.lake.tables(), &resume.next, &resume.ahead);
-        // Each stage ends when the one before it is done, or the one after it is gone; so all end when one fails.
-        let stages = async {
-            let done = tokio::join!(
-                async {
-                    Ok(source::run(
-                        Arc::clone(&self.log),
-                        resume.next.clone(),
-                        slices_in,
-                        shutdown.clone(),
-                    )
-                    .await?)
-                },
-                self.gather(buffer, slices_out, rows_in),
-                self.encode(&resume, rows_out, files_in),
-                self.commit(files_out),
-            );
-            // The last stage's error is the cause where there are several.
-            done.3.and(done.2).and(done.1).and(done.0)
-        };
-        let too_late = async {
-            shutdown.cancelled().await;
-            tokio::time::sleep(Duration::from_secs(SHUTDOWN_SECONDS)).await;
-        };
-        tokio::select! {
-            done = stages => done,
-            () = too_late => Err(StreamerError::Shutdown { seconds: SHUTDOWN_SECONDS }),
-        }
-    }
-
-    /// Where to begin, checked against what the log still has.
-    async fn resume(&self) -> Result<Resume, StreamerError> {
-        let mut resume = self
-            .lake
-            .resume(self.log.generation(), self.log.partitions())
-            .await?;
-        for (offsets, landed) in self.log.offsets().await?.iter().zip(&mut resume.next) {
-            let partition = offsets.partition;
-            if *landed > offsets.high {
-                return Err(StreamerError::Behind {
-                    partition,
-                    high: offsets.high,
-                    landed: *landed,
-                });
-            }
-            if *landed < offsets.low {
-                if !self.config.accept_gap {
-                    return Err(StreamerError::Gap {
-                        partition,
-                        low: offsets.low,
-                        landed: *landed,
-                    });
-                }
-                tracing::error!(
-                    partition,
-                    from = *landed,
-                    to = offsets.low,
-                    "records are gone and are passed over"
-                );
-                *landed = offsets.low;
-            }
-        }
-        if let Some(last) = &resume.last {
-            tracing::info!(epoch = last.epoch, "landing goes on after the last epoch");
-        }
-        Ok(resume)
-    }
-
-    /// Decode, route and buffer: gathers epochs and cuts them by time and size.
-    async fn gather(
-        &self,
-        mut buffer: Buffer,
-        mut slices: Receiver<LogSlice>,
-        out: Sender<RowsEpoch>,
-    ) -> Result<(), StreamerError> {
-        let limits = Limits {
-            interval: Duration::from_millis(self.config.commit_interval_ms),
-            records: self.config.max_epoch_events,
-            bytes: self.config.max_epoch_bytes,
-        };
-        let mut deadline = Instant::now();
-        loop {
-            let full = buffer.is_full(&limits);
-            let due = buffer.may_be_cut() && (full || Instant::now() >= deadline);
-            tokio::select! {
-                biased;
-                room = out.reserve(), if due => {
-                    let Ok(room) = room else { return Ok(()) };
-                    room.send(cut(&mut buffer)?);
-                }
-                slice = slices.recv(), if !full || !buffer.may_be_cut() => {
-                    let Some(slice) = slice else { break };
-                    if buffer.is_empty() {
-                        deadline = Instant::now() + limits.interval;
+            match done {
+                Ok(()) if shutdown.is_cancelled() => return Ok(()),
+                Ok(()) => tracing::debug!(turn = share.turn, "the share of partitions has changed"),
+                Err(error) if error.is_lost_race() => {
+                    tracing::info!(%error, "landing goes on from the newest epoch");
+                    if shutdown.is_cancelled() {
+                        // Whoever was first has these partitions now.
+                        return Ok(());
                     }
-                    let bad = buffer.bad_records();
-                    let taken = tokio::task::spawn_blocking(move || {
-                        buffer.take(&slice);
-                        buffer
-                    });
-                    buffer = taken.await.map_err(|error| StreamerError::Worker(error.to_string()))?;
-                    self.metrics.bad_records.inc_by(buffer.bad_records() - bad);
+                    pause(FIRST_WAIT, shutdown).await;
                 }
-                () = tokio::time::sleep_until(deadline), if !due && buffer.may_be_cut() => {}
-                // A later stage has failed: on a quiet log nothing else would tell, and its epoch would wait for the next
-                // event to come.
-                () = out.closed(), if !due => return Ok(()),
+                Err(error) => {
+                    self.metrics.failures.inc();
+                    if error.is_final() || shutdown.is_cancelled() {
+                        self.probes.not_ready(PART, error.to_string());
+                        return Err(error);
+                    }
+                    self.trouble(&error, &mut wait, shutdown).await;
+                }
             }
         }
-        if buffer.may_be_cut() {
-            // Nobody takes it when a later stage has failed: then that is the error that counts.
-            let _ = out.send(cut(&mut buffer)?).await;
-        }
-        Ok(())
     }
 
-    async fn encode(
-        &self,
-        resume: &Resume,
-        mut epochs: Receiver<RowsEpoch>,
-        out: Sender<EncodedEpoch>,
-    ) -> Result<(), StreamerError> {
-        loop {
-            let epoch = tokio::select! {
-                epoch = epochs.recv() => epoch,
-                // The commit has failed: see `gather`.
-                () = out.closed() => None,
-            };
-            let Some(epoch) = epoch else { break };
-            let encoded = encode::step(&self.lake, epoch, &resume.ahead).await?;
-            self.metrics
-                .file_bytes
-                .inc_by(encoded.tables.iter().map(|files| files.bytes()).sum());
-            if out.send(encoded).await.is_err() {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    async fn commit(&self, mut epochs: Receiver<EncodedEpoch>) -> Result<(), StreamerError> {
-        while let Some(epoch) = epochs.recv().await {
-            let begun = self.clock.now_micros();
-            let record = commit::step(&self.lake, self.log.as_ref(), epoch).await?;
-            let micros = self.clock.now_micros().saturating_sub(begun);
-            self.metrics
-                .commit_seconds
-                .observe(Duration::from_micros(micros.unsigned_abs()).as_secs_f64());
-            self.metrics.epochs.inc();
-            self.metrics.records.inc_by(record.records);
-            let highs = self.log.offsets().await?;
-            let lag = highs
-                .iter()
-                .zip(&record.ranges)
-                .map(|(log, landed)| log.high.saturating_sub(landed.to))
-                .sum();
-            self.metrics.lag.set(lag);
-            tracing::debug!(
-                epoch = record.epoch,
-                records = record.records,
-                commit_us = micros,
-                "an epoch has landed"
-            );
-        }
-        Ok(())
+    /// Tells of trouble, and waits before the next attempt.
+    async fn trouble(&self, error: &StreamerError, wait: &mut Duration, shutdown: &Shutdown) {
+        self.probes.not_ready(PART, error.to_string());
+        tracing::warn!(%error, wait_ms = wait.as_millis(), "landing begins anew from the last epoch");
+        pause(*wait, shutdown).await;
+        *wait = (*wait * 2).min(LONGEST_WAIT);
     }
 }
 
-fn cut(buffer: &mut Buffer) -> Result<RowsEpoch, StreamerError> {
-    buffer.cut().map_err(|error| {
-        StreamerError::Worker(format!("rows of an epoch don't fit their tables: {error}"))
-    })
+async fn pause(time: Duration, shutdown: &Shutdown) {
+    tokio::select! {
+        () = tokio::time::sleep(time) => {}
+        () = shutdown.cancelled() => {}
+    }
 }

@@ -191,7 +191,7 @@ fn broken_chain(epochs: &[EpochRow]) -> Vec<String> {
                     range.partition, range.from
                 ));
             }
-            taken += range.to.saturating_sub(range.from);
+            taken += range.records();
         }
         if taken != epoch.records {
             findings.push(format!(
@@ -206,7 +206,7 @@ fn broken_chain(epochs: &[EpochRow]) -> Vec<String> {
 fn gaps(facts: &Facts) -> Vec<String> {
     let mut landed: BTreeMap<u32, u64> = BTreeMap::new();
     for range in facts.epochs.iter().flat_map(|epoch| &epoch.ranges) {
-        *landed.entry(range.partition).or_default() += range.to.saturating_sub(range.from);
+        *landed.entry(range.partition).or_default() += range.records();
     }
     let wrong = |(partition, landed): (&u32, &u64)| {
         let found = facts.offsets.get(partition).copied().unwrap_or(0);

@@ -41,7 +41,10 @@ fn report(audit: &Audit) -> Report {
         checks: vec![
             Check {
                 what: "epochs follow one another without gap or overlap".to_owned(),
-                extent: format!("{} epochs", audit.epochs),
+                extent: match audit.under_way {
+                    Some(next) => format!("{} epochs; {next} is under way", audit.epochs),
+                    None => format!("{} epochs", audit.epochs),
+                },
                 offending: audit.broken_epochs.clone(),
             },
             Check {
@@ -117,6 +120,7 @@ mod tests {
         let (broken_epochs, gaps) = (Vec::new(), Vec::new());
         Audit {
             epoch: 2,
+            under_way: None,
             epochs: 2,
             records: 4,
             landed: vec![4],
@@ -136,11 +140,7 @@ mod tests {
         let changes: [fn(&mut Audit); 5] = [
             |audit| audit.broken_epochs.push("epoch 2 is missing".to_owned()),
             |audit| {
-                audit.gaps.push(OffsetRange {
-                    partition: 0,
-                    from: 1,
-                    to: 3,
-                })
+                audit.gaps.push(OffsetRange::new(0, 1, 3))
             },
             |audit| {
                 audit.tables[0].duplicates = 5;

@@ -17,7 +17,7 @@ use gamepipe_config::lake::LakeConfig;
 use gamepipe_config::streamer::StreamerConfig;
 use gamepipe_domain::definition::Game;
 use gamepipe_lake::Lake;
-use gamepipe_lake::commit::{Ahead, EncodedEpoch};
+use gamepipe_lake::commit::EncodedEpoch;
 use gamepipe_lake::epoch::OffsetRange;
 use gamepipe_lake::maintenance::Rounds;
 use gamepipe_lake::reader::{LakeReader, View};
@@ -108,16 +108,13 @@ async fn land(lake: &Lake, offset: u64) -> Result<Duration, Failure> {
         );
         let mut json = ReaderBuilder::new(schema).build(row.as_bytes())?;
         let batch: RecordBatch = json.next().ok_or("no row")??;
-        tables.push(lake.encode(name, vec![batch], &Ahead::default()).await?);
+        tables.push(lake.encode(name, vec![batch]).await?);
     }
     let epoch = EncodedEpoch {
-        ranges: vec![OffsetRange {
-            partition: 0,
-            from: offset,
-            to: offset + 1,
-        }],
+        ranges: vec![OffsetRange::new(0, offset, offset + 1)],
         records: 1,
         tables,
+        passes_gaps: false,
     };
     let started = Instant::now();
     lake.commit_epoch(epoch).await?;

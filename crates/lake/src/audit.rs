@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow::datatypes::{Field, Schema, SchemaRef};
+use deltalake::DeltaTable;
 use deltalake::kernel::LogicalFileView;
-use deltalake::{DeltaTable, DeltaTableBuilder};
 use futures::TryStreamExt;
 use gamepipe_domain::definition::system::EPOCHS;
 use serde::Serialize;
@@ -20,7 +20,7 @@ mod offsets;
 mod places;
 
 use epochs::{broken, epoch_rows};
-use offsets::{OffsetSet, runs_missing};
+use offsets::{OffsetSet, unexplained};
 use places::read_places;
 
 /// How many culprits of a kind a report names; their number is always exact.
@@ -33,13 +33,16 @@ pub struct Audit {
     pub epoch: u64,
     /// How many epochs the table `_epochs` holds.
     pub epochs: u64,
+    /// The epoch after it, when it is decided and not finished: its rows may be in some tables, beyond the versions that are
+    /// read here. Any streamer finishes it.
+    pub under_way: Option<u64>,
     /// How many log records they took.
     pub records: u64,
     /// For each partition of the log: the offset after the last that has landed.
     pub landed: Vec<u64>,
     /// Epochs that are missing, or whose slices do not follow the ones before: what is wrong, in words.
     pub broken_epochs: Vec<String>,
-    /// Landed offsets that are in no table.
+    /// Landed offsets that are in no table, where that are more than hold no record by what an epoch says.
     pub gaps: Vec<OffsetRange>,
     /// Each table, by name.
     pub tables: Vec<TableAudit>,
@@ -95,8 +98,9 @@ impl Audit {
 
 /// Audits the lake at its newest epoch. Reads a few columns of every file; landing may go on meanwhile.
 pub async fn audit(lake: &Lake) -> Result<Audit, LakeError> {
+    let under_way = lake.epoch_under_way().await?;
     let Some(last) = lake.newest_epoch().await? else {
-        return audit_without_epochs(lake).await;
+        return audit_without_epochs(lake, under_way).await;
     };
     let epochs = epoch_rows(lake, last.epoch).await?;
     let landed: Vec<u64> = last.ranges.iter().map(|range| range.to).collect();
@@ -126,25 +130,30 @@ pub async fn audit(lake: &Lake) -> Result<Audit, LakeError> {
             unexplained: found.unexplained,
         });
     }
-    let gaps = (0..)
-        .zip(&covered)
-        .flat_map(|(partition, covered)| runs_missing(partition, covered))
-        .collect();
+    let mut broken_epochs = broken(&epochs, &last);
+    let mut gaps = Vec::new();
+    for (partition, covered) in (0..).zip(&covered) {
+        let (missing, problems) = unexplained(partition, covered, &epochs);
+        gaps.extend(missing);
+        broken_epochs.extend(problems);
+    }
     Ok(Audit {
         epoch: last.epoch,
+        under_way: under_way.filter(|decided| *decided > last.epoch),
         epochs: epochs.len() as u64,
         records: epochs.iter().map(|epoch| epoch.records).sum(),
         landed,
-        broken_epochs: broken(&epochs, &last),
+        broken_epochs,
         gaps,
         tables,
     })
 }
 
-/// Audits a lake that holds no epoch: then it must hold no row either.
-async fn audit_without_epochs(lake: &Lake) -> Result<Audit, LakeError> {
+/// Audits a lake that holds no epoch: then it must hold no row either, but for those of the first one if it is under way.
+async fn audit_without_epochs(lake: &Lake, under_way: Option<u64>) -> Result<Audit, LakeError> {
     let mut audit = Audit {
         epoch: 0,
+        under_way,
         epochs: 0,
         records: 0,
         landed: Vec::new(),
@@ -159,9 +168,11 @@ async fn audit_without_epochs(lake: &Lake) -> Result<Audit, LakeError> {
     }
     for table in lake.tables() {
         let name = &table.table.name;
-        let Some(version) = lake.log(name)?.newest().await? else {
+        let Some(newest) = lake.log(name)?.newest().await? else {
             continue;
         };
+        // Before the first epoch the cut is the tables as they were made.
+        let version = if under_way.is_some() { 0 } else { newest };
         let (files, columns) = files_of(lake, name, version).await?;
         let (wanted, of) = (place_columns(&columns), name.clone());
         let read = tokio::task::spawn_blocking(move || read_places(&of, &files, &wanted, &[]));
@@ -197,13 +208,7 @@ async fn files_of(
     table: &str,
     version: u64,
 ) -> Result<(Vec<PathBuf>, SchemaRef), LakeError> {
-    let opened = DeltaTableBuilder::from_url(lake.table_url(table)?)
-        .map_err(|error| LakeError::delta(table, &error))?
-        .with_version(version);
-    let opened = match opened.load().await {
-        Ok(opened) => opened,
-        Err(error) => return Err(lake.unreadable(table, &error).await),
-    };
+    let opened = lake.delta_table_at(table, version).await?;
     let snapshot = opened
         .snapshot()
         .map_err(|error| LakeError::delta(table, &error))?;

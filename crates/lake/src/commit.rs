@@ -1,37 +1,68 @@
-//! Landing: one epoch's rows into every table, exactly once.
+//! Landing: one epoch's rows into every table, exactly once, by any number of processes.
 //!
-//! Each table's commit carries Delta's `txn` for every partition of the log that it has rows of, with the offset after
-//! the last; `_epochs` is committed last and is the resume point. A crash in between leaves some tables ahead of
-//! `_epochs`: [`Lake::resume`] finds how far, and [`Lake::encode`] drops those rows when the same offsets come again.
-//! The epoch after a crash must cover all that is ahead, so that no cut holds rows of one table whose events are not yet in
-//! another; and so that what a table holds beyond an epoch stands in entries beyond the version that the epoch names.
+//! An epoch is decided by one conditional put, of its [`Intent`] (`decide`), and then rolled forward into the tables and
+//! into `_epochs`, by its owner or by whoever finds it (`roll`). The newest record in `_epochs` is the resume point. Why this
+//! neither loses nor doubles a row, whoever is stopped where for how long: `docs/decisions/0052-intents.md`.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
 
 use arrow::array::RecordBatch;
-use futures::future::{join_all, try_join_all};
+use futures::future::try_join_all;
 use gamepipe_domain::definition::system::EPOCHS;
-use gamepipe_service::failpoint;
 
-use crate::entry::{Add, Entry, Operation, Txn};
+use crate::entry::Add;
 use crate::epoch::{EpochRecord, OffsetRange};
 use crate::error::LakeError;
 use crate::lake::Lake;
 use crate::schema::column;
-use crate::table_log::{Fence, app_prefix};
+use crate::table_log::app_prefix;
 use crate::writer::{EncodedFile, encode_files};
+
+mod decide;
+
+pub(crate) mod proposal;
+
+mod roll;
 
 mod rows;
 
-use rows::{record_batch, unlanded};
+use rows::partitions_of;
 
-/// What this process knows about the lake's progress; behind the lake's lock, so that epochs are committed one by one.
+/// What the names of files that landing and maintenance write begin with; the newest epoch of that moment follows.
+const FILE_PREFIX: &str = "epoch-";
+/// How many epochs others may commit between writing a file and deciding on the epoch that it is of. Vacuum takes files
+/// of no version only when they are older than that, by number: no clock is trusted with a row. With a dozen processes that
+/// commit once a second each it is more than a minute, and a loser is soon a winner.
+pub(crate) const MAX_EPOCHS_WAITING: u64 = if cfg!(test) { 6 } else { 1000 };
+
+/// How long a process that lands nothing believes in the newest epoch that it knows: a request for each file that it writes
+/// then, at most.
+const LOOK_MICROS: i64 = 1_000_000;
+
+/// What this process knows about the lake's progress; behind the lake's lock, so that it lands epochs one by one.
 #[derive(Debug, Default)]
 pub(crate) struct Landing {
     /// The generation of the log that is landed; `None` before [`Lake::resume`].
     pub(crate) generation: Option<String>,
-    /// The newest epoch; `None` when there is none yet, or before [`Lake::resume`].
-    pub(crate) last: Option<EpochRecord>,
+    /// How many partitions it has.
+    partitions: usize,
+    /// The newest epoch that is known; `None` when there is none yet, or before [`Lake::resume`].
+    pub(crate) newest: Option<Newest>,
+}
+
+impl Landing {
+    /// The number of the newest epoch that is known; 0 before the first.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.newest.as_ref().map_or(0, |newest| newest.record.epoch)
+    }
+}
+
+/// An epoch with the version of `_epochs` that holds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Newest {
+    pub(crate) version: u64,
+    pub(crate) record: EpochRecord,
 }
 
 /// Where landing goes on.
@@ -39,39 +70,19 @@ pub(crate) struct Landing {
 pub struct Resume {
     /// For each partition of the log: the first offset that no epoch covers.
     pub next: Vec<u64>,
-    /// Rows that are in a table though no epoch covers them, left by a crash: they must not be landed again.
-    pub ahead: Ahead,
     /// The newest epoch, if there is one.
     pub last: Option<EpochRecord>,
 }
 
-/// How far single tables are ahead of the resume point: table -> log partition -> the offset after the last landed.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Ahead(BTreeMap<String, BTreeMap<u32, u64>>);
-
-impl Ahead {
-    /// The offset of a partition that the next epoch must reach: no table holds rows from there on.
-    pub fn reach(&self, partition: u32) -> u64 {
-        let of_table = |landed: &BTreeMap<u32, u64>| landed.get(&partition).copied();
-        self.0.values().filter_map(of_table).max().unwrap_or(0)
-    }
-
-    /// True when no table is.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
-/// The rows of one table, in files that are on the store but in no version of the table yet. No file when all of the
-/// rows have landed before a crash.
+/// The rows of one table, in files that are on the store but in no version of the table yet.
 #[derive(Debug)]
 pub struct TableFiles {
     table: String,
     adds: Vec<Add>,
-    // Those that have landed before are counted too: they are the epoch's.
     rows: u64,
-    // Log partition -> its first offset among the rows.
-    first: BTreeMap<u32, u64>,
+    partitions: BTreeSet<u32>,
+    // The newest epoch that was known before the first of the files was written.
+    begun: u64,
 }
 
 impl TableFiles {
@@ -86,85 +97,107 @@ impl TableFiles {
     }
 }
 
-/// An epoch, ready to be committed.
+/// Slices of the log with their rows, ready to become an epoch.
 #[derive(Debug)]
 pub struct EncodedEpoch {
-    /// For each partition of the log in order: the slice that it covers.
+    /// The slices, one for each partition that this process lands. Those of other partitions, and empty ones, say nothing.
     pub ranges: Vec<OffsetRange>,
-    /// How many log records it covers.
+    /// How many log records they hold.
     pub records: u64,
-    /// Its rows. Tables without new rows are absent.
+    /// Their rows. Tables without new rows are absent.
     pub tables: Vec<TableFiles>,
+    /// A slice may begin beyond the end of the epoch before: records between them are gone from the log, and that has been
+    /// accepted.
+    pub passes_gaps: bool,
 }
 
 impl Lake {
-    /// Where landing of this log goes on. Reads the newest epoch and what tables hold beyond it; call it again after an
-    /// error of [`Self::commit_epoch`].
+    /// Where landing of this log goes on. Finishes an epoch that is decided and not done; call it again after an error of
+    /// [`Self::commit_epoch`].
     pub async fn resume(&self, generation: &str, partitions: u32) -> Result<Resume, LakeError> {
         let mut landing = self.landing.lock().await;
-        let newest = self.newest_epoch_entry().await?;
-        let epochs_version = newest.as_ref().map_or(0, |(version, _)| *version);
-        let last = newest.map(|(_, last)| last);
-        let mut next = vec![0_u64; partitions as usize];
-        if let Some(last) = &last {
-            if last.generation != generation {
-                return Err(LakeError::OtherLog {
-                    lake: last.generation.clone(),
-                    log: generation.to_owned(),
-                });
-            }
-            if last.ranges.len() > next.len() {
-                return Err(LakeError::FewerPartitions {
-                    lake: last.ranges.len(),
-                    log: partitions,
-                });
-            }
-            for (next, range) in next.iter_mut().zip(&last.ranges) {
-                *next = range.to;
-            }
-        }
-        let landed: BTreeMap<u32, u64> = (0..).zip(next.iter().copied()).collect();
-        let prefix = app_prefix(self.game(), generation);
-        try_join_all(self.logs().map(|log| {
-            let named = last.as_ref().and_then(|last| last.versions.get(log.name()));
-            // An epoch does not name the version of its own table. Entries before it need not be there any more.
-            let since = match log.name() {
-                EPOCHS => epochs_version,
-                _ => named.copied().unwrap_or(0),
-            };
-            log.resume(&prefix, landed.clone(), since)
-        }))
-        .await?;
-        let mut ahead = BTreeMap::new();
-        for table in self.tables() {
-            let head = self.log(&table.table.name)?.head().await;
-            let beyond: BTreeMap<u32, u64> = head
-                .landed
-                .iter()
-                .filter(|(partition, to)| landed.get(partition).is_none_or(|landed| *to > landed))
-                .map(|(partition, to)| (*partition, *to))
-                .collect();
-            if !beyond.is_empty() {
-                ahead.insert(table.table.name.clone(), beyond);
-            }
-        }
+        self.refresh(&mut landing).await?;
+        self.check_log(&landing, generation, partitions)?;
         landing.generation = Some(generation.to_owned());
-        landing.last.clone_from(&last);
-        Ok(Resume {
-            next,
-            ahead: Ahead(ahead),
-            last,
+        landing.partitions = partitions as usize;
+        self.finish_decided(&mut landing).await?;
+        self.check_cut(&mut landing, generation).await?;
+        let last = landing.newest.as_ref().map(|newest| newest.record.clone());
+        let mut next = vec![0_u64; partitions as usize];
+        for (next, range) in next
+            .iter_mut()
+            .zip(last.iter().flat_map(|last| &last.ranges))
+        {
+            *next = range.to;
+        }
+        Ok(Resume { next, last })
+    }
+
+    fn check_log(
+        &self,
+        landing: &Landing,
+        generation: &str,
+        partitions: u32,
+    ) -> Result<(), LakeError> {
+        let Some(Newest { record, .. }) = &landing.newest else {
+            return Ok(());
+        };
+        if record.generation != generation {
+            return Err(LakeError::OtherLog {
+                lake: record.generation.clone(),
+                log: generation.to_owned(),
+            });
+        }
+        if record.ranges.len() > partitions as usize {
+            return Err(LakeError::FewerPartitions {
+                lake: record.ranges.len(),
+                log: partitions,
+            });
+        }
+        Ok(())
+    }
+
+    /// Refuses a lake in which a table has rows that no epoch covers and that no intent explains: another program has
+    /// landed them, or the intent was taken away.
+    async fn check_cut(&self, landing: &mut Landing, generation: &str) -> Result<(), LakeError> {
+        let prefix = app_prefix(self.game(), generation);
+        'again: for _ in 0..decide::MAX_LOSSES {
+            for log in self.logs() {
+                let base = base_version(landing.newest.as_ref(), log.name());
+                log.check_base(Some(base)).await?;
+                let mut version = base + 1;
+                while let Some(found) = log.entry(version).await? {
+                    if found.txns.iter().any(|txn| txn.app_id.starts_with(&prefix)) {
+                        // Unless they are of an epoch that has been decided since.
+                        let known = landing.epoch();
+                        self.finish_decided(landing).await?;
+                        if landing.epoch() > known {
+                            continue 'again;
+                        }
+                        return Err(LakeError::Undecided {
+                            table: log.name().to_owned(),
+                            version,
+                        });
+                    }
+                    version += 1;
+                }
+            }
+            return Ok(());
+        }
+        Err(LakeError::Contended {
+            table: EPOCHS.to_owned(),
+            attempts: decide::MAX_LOSSES,
         })
     }
 
     /// The newest epoch; `None` when nothing has landed yet.
     pub async fn newest_epoch(&self) -> Result<Option<EpochRecord>, LakeError> {
         let newest = self.newest_epoch_entry().await?;
-        Ok(newest.map(|(_, epoch)| epoch))
+        Ok(newest.map(|newest| newest.record))
     }
 
-    /// The newest epoch with the version of `_epochs` that committed it.
-    async fn newest_epoch_entry(&self) -> Result<Option<(u64, EpochRecord)>, LakeError> {
+    /// The newest epoch, found by listing.
+    pub(crate) async fn newest_epoch_entry(&self) -> Result<Option<Newest>, LakeError> {
         let log = self.log(EPOCHS)?;
         let Some(newest) = log.newest().await? else {
             return Ok(None);
@@ -173,8 +206,8 @@ impl Lake {
             // Only making the table and adding columns leave entries without an epoch.
             match log.entry(version).await? {
                 Some(entry) => {
-                    if let Some(epoch) = entry.epoch {
-                        return Ok(Some((version, epoch)));
+                    if let Some(record) = entry.epoch {
+                        return Ok(Some(Newest { version, record }));
                     }
                 }
                 None => break,
@@ -189,175 +222,95 @@ impl Lake {
         ))
     }
 
-    /// Puts a table's rows of one epoch into files on the store; rows that are `ahead` are in files already. The files
-    /// belong to no version until [`Self::commit_epoch`]; should that never come, vacuum takes them.
+    /// The number of the epoch that is decided and not finished, if there is one.
+    pub async fn epoch_under_way(&self) -> Result<Option<u64>, LakeError> {
+        let Some(decided) = self.intents().await?.last().copied() else {
+            return Ok(None);
+        };
+        let newest = self.newest_epoch().await?.map_or(0, |newest| newest.epoch);
+        Ok((decided > newest).then_some(decided))
+    }
+
+    /// Takes over a newest epoch.
+    pub(crate) fn learn_newest(&self, landing: &mut Landing, newest: Newest) {
+        self.known_epoch
+            .fetch_max(newest.record.epoch, Ordering::Relaxed);
+        self.looked_micros
+            .store(self.clock.now_micros(), Ordering::Relaxed);
+        landing.newest = Some(newest);
+    }
+
+    /// The newest epoch that is known. Looks for it where the last look was a while ago: others may have landed many since, and
+    /// files that are taken for old would be encoded anew.
+    async fn look_for_epochs(&self) -> u64 {
+        let now = self.clock.now_micros();
+        let last = self.looked_micros.load(Ordering::Relaxed);
+        if now.saturating_sub(last) >= LOOK_MICROS {
+            self.looked_micros.store(now, Ordering::Relaxed);
+            // An epoch is decided when the one before is done. An error shows where the files are put, or needs no notice.
+            if let Ok(Some(decided)) = self.intents().await.map(|found| found.last().copied()) {
+                self.known_epoch
+                    .fetch_max(decided.saturating_sub(1), Ordering::Relaxed);
+            }
+        }
+        self.known_epoch.load(Ordering::Relaxed)
+    }
+
+    /// Puts a table's rows of one epoch into files on the store. The files belong to no version until
+    /// [`Self::commit_epoch`]; should that never come, vacuum takes them.
     pub async fn encode(
         &self,
         table: &str,
         batches: Vec<RecordBatch>,
-        ahead: &Ahead,
     ) -> Result<TableFiles, LakeError> {
-        let landed = ahead.0.get(table).cloned().unwrap_or_default();
+        let begun = self.look_for_epochs().await;
         let name = table.to_owned();
         let rows = batches.iter().map(|batch| batch.num_rows() as u64).sum();
-        let (files, first) = tokio::task::spawn_blocking(move || {
-            let (batches, first) =
-                unlanded(&batches, &landed).map_err(|error| LakeError::encoding(&name, &error))?;
-            Ok::<_, LakeError>((encode_files(&name, &batches)?, first))
+        let (files, partitions) = tokio::task::spawn_blocking(move || {
+            let partitions =
+                partitions_of(&batches).map_err(|error| LakeError::encoding(&name, &error))?;
+            let filled: Vec<RecordBatch> = batches
+                .into_iter()
+                .filter(|batch| batch.num_rows() > 0)
+                .collect();
+            Ok::<_, LakeError>((encode_files(&name, &filled)?, partitions))
         })
         .await
         .map_err(|error| LakeError::Worker(error.to_string()))??;
-        let stored = files.into_iter().map(|file| self.store_file(table, file));
+        let stored = files
+            .into_iter()
+            .map(|file| self.store_file(table, file, begun));
         let adds = try_join_all(stored).await?;
         Ok(TableFiles {
             table: table.to_owned(),
             adds,
             rows,
-            first,
+            partitions,
+            begun,
         })
     }
 
-    /// Commits an epoch: its tables at once, then `_epochs`. After an error some tables may have their rows: go on from
-    /// [`Self::resume`].
+    /// Lands slices as an epoch of their own. It may be landed even after an error: go on from [`Self::resume`]. An error for
+    /// which [`LakeError::is_lost_race`] is true says that others have landed some of it.
     pub async fn commit_epoch(&self, epoch: EncodedEpoch) -> Result<EpochRecord, LakeError> {
-        let mut landing = self.landing.lock().await;
-        let generation = landing.generation.clone().ok_or_else(|| {
-            LakeError::corrupt(
-                EPOCHS,
-                "an epoch was to be committed before the resume point was read",
-            )
-        })?;
-        let prefix = app_prefix(self.game(), &generation);
-        // All commits are let finish, whatever becomes of one: what is in flight when an error is handled is never known.
-        let commits = epoch
-            .tables
-            .iter()
-            .map(|files| self.commit_table(files, &epoch.ranges, &prefix));
-        join_all(commits)
-            .await
-            .into_iter()
-            .collect::<Result<Vec<()>, _>>()?;
-        self.check_cut(&epoch.ranges).await?;
-        failpoint::hit("epochs.commit.before")?;
-        let record = EpochRecord {
-            epoch: landing.last.as_ref().map_or(1, |last| last.epoch + 1),
-            generation,
-            ranges: epoch.ranges,
-            versions: self.versions(landing.last.as_ref()).await,
-            rows: epoch
-                .tables
-                .iter()
-                .map(|files| (files.table.clone(), files.rows))
-                .collect(),
-            records: epoch.records,
-            committed_micros: self.clock.now_micros(),
-        };
-        self.commit_record(&record).await?;
-        landing.last = Some(record.clone());
-        failpoint::hit("epochs.commit.after")?;
-        Ok(record)
+        let landed = self.land(&mut epoch.into()).await?;
+        landed.ok_or_else(|| LakeError::corrupt(EPOCHS, "an epoch without slices was to be landed"))
     }
 
-    /// Refuses an epoch up to here while a table, at the version that is known, has rows from beyond it.
-    pub(crate) async fn check_cut(&self, ranges: &[OffsetRange]) -> Result<(), LakeError> {
-        for log in self.logs().filter(|log| log.name() != EPOCHS) {
-            let head = log.head().await;
-            for range in ranges {
-                let landed = head.landed.get(&range.partition).copied().unwrap_or(0);
-                if landed > range.to {
-                    return Err(LakeError::Overtaken {
-                        table: log.name().to_owned(),
-                        partition: range.partition,
-                        landed,
-                        offered: range.to,
-                    });
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// The newest version of every table but `_epochs` that this process knows. A table that the definition no longer
-    /// has stays at the version of the last epoch: its rows are there still, for audits and for when it comes back.
-    pub(crate) async fn versions(&self, last: Option<&EpochRecord>) -> BTreeMap<String, u64> {
-        let mut versions = last.map_or_else(BTreeMap::new, |last| last.versions.clone());
-        for log in self.logs().filter(|log| log.name() != EPOCHS) {
-            if let Some(version) = log.head().await.version {
-                versions.insert(log.name().to_owned(), version);
-            }
-        }
-        versions
-    }
-
-    /// Writes an epoch's row and commits it to `_epochs`.
-    pub(crate) async fn commit_record(&self, record: &EpochRecord) -> Result<(), LakeError> {
-        let batch = record_batch(record).map_err(|error| LakeError::encoding(EPOCHS, &error))?;
-        let mut adds = Vec::new();
-        for file in encode_files(EPOCHS, &[batch])? {
-            adds.push(self.store_file(EPOCHS, file).await?);
-        }
-        let mut entry = Entry::new(self.new_id(), Operation::Append, record.committed_micros);
-        let prefix = app_prefix(self.game(), &record.generation);
-        entry.txns = record
-            .ranges
-            .iter()
-            .filter(|range| range.to > range.from)
-            .map(|range| txn(&prefix, range.partition, range.to, record.committed_micros))
-            .collect();
-        entry.adds = adds;
-        entry.epoch = Some(record.clone());
-        self.log(EPOCHS)?
-            .commit(&entry, Fence::Epoch(record.epoch))
-            .await?;
-        Ok(())
-    }
-
-    async fn commit_table(
-        &self,
-        files: &TableFiles,
-        ranges: &[OffsetRange],
-        prefix: &str,
-    ) -> Result<(), LakeError> {
-        if files.adds.is_empty() {
-            return Ok(());
-        }
-        failpoint::hit("table.commit.before")?;
-        let log = self.log(&files.table)?;
-        let now = self.clock.now_micros();
-        let mut entry = Entry::new(self.new_id(), Operation::Append, now);
-        let mut head = log.head().await;
-        for range in ranges
-            .iter()
-            .filter(|range| files.first.contains_key(&range.partition))
-        {
-            // A table that is ahead keeps its place: a `txn` that goes back would let rows in twice.
-            let to = head
-                .landed
-                .get(&range.partition)
-                .map_or(range.to, |landed| range.to.max(*landed));
-            entry.txns.push(txn(prefix, range.partition, to, now));
-        }
-        entry.adds.clone_from(&files.adds);
-        log.commit_locked(&mut head, &entry, Fence::Rows(&files.first))
-            .await?;
-        drop(head);
-        failpoint::hit("table.commit.after")?;
-        Ok(())
-    }
-
-    /// Puts a file on the store and describes it.
+    /// Puts a file on the store and describes it. `begun` is the newest epoch that was known before work on it began.
     pub(crate) async fn store_file(
         &self,
         table: &str,
         file: EncodedFile,
+        begun: u64,
     ) -> Result<Add, LakeError> {
-        let id = self.new_id();
+        let name = format!("{FILE_PREFIX}{begun}-{}.parquet", self.new_id());
         let (path, partition_values) = match file.date {
             Some(date) => (
-                format!("{}={date}/part-{id}.parquet", column::EVENT_DATE),
+                format!("{}={date}/{name}", column::EVENT_DATE),
                 [(column::EVENT_DATE.to_owned(), Some(date.to_string()))].into(),
             ),
-            None => (format!("part-{id}.parquet"), BTreeMap::new()),
+            None => (name, std::collections::BTreeMap::new()),
         };
         let size = i64::try_from(file.bytes.len()).unwrap_or(i64::MAX);
         self.storage
@@ -374,12 +327,24 @@ impl Lake {
     }
 }
 
-fn txn(prefix: &str, partition: u32, to: u64, now_micros: i64) -> Txn {
-    Txn {
-        app_id: format!("{prefix}{partition}"),
-        version: i64::try_from(to).unwrap_or(i64::MAX),
-        last_updated: Some(now_micros.div_euclid(1000)),
+/// True when no intent can name this file any more, now that `newest` is done: that it is in no version then is for good.
+/// Files of other names are of earlier releases, which left none behind.
+pub(crate) fn is_past_naming(path: &str, newest: u64) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let begun = name
+        .strip_prefix(FILE_PREFIX)
+        .and_then(|rest| rest.split_once('-'))
+        .and_then(|(begun, _)| begun.parse::<u64>().ok());
+    begun.is_none_or(|begun| begun + MAX_EPOCHS_WAITING + 1 < newest)
+}
+
+/// The version of a table that an epoch is made on: entries up to it are the epoch's before.
+pub(crate) fn base_version(newest: Option<&Newest>, table: &str) -> u64 {
+    let Some(newest) = newest else { return 0 };
+    if table == EPOCHS {
+        return newest.version;
     }
+    newest.record.versions.get(table).copied().unwrap_or(0)
 }
 
 #[cfg(test)]

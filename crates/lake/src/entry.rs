@@ -41,7 +41,7 @@ pub(crate) struct Txn {
 }
 
 /// A file that belongs to a table from this version on: Delta's `add` action.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Add {
     pub(crate) path: String,
@@ -53,7 +53,7 @@ pub(crate) struct Add {
 }
 
 /// A file that belongs to a table no more: Delta's `remove` action.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Remove {
     pub(crate) path: String,
@@ -65,7 +65,8 @@ pub(crate) struct Remove {
 }
 
 /// What a commit is about, for people and for tools.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) enum Operation {
     /// A table is made.
     Create,
@@ -285,11 +286,7 @@ mod tests {
         entry.epoch = Some(EpochRecord {
             epoch: 4,
             generation: "g".to_owned(),
-            ranges: vec![OffsetRange {
-                partition: 0,
-                from: 1,
-                to: 2,
-            }],
+            ranges: vec![OffsetRange::new(0, 1, 2)],
             versions: [("t".to_owned(), 3)].into(),
             rows: [("t".to_owned(), 1)].into(),
             records: 1,

@@ -38,4 +38,32 @@ pub struct OffsetRange {
     pub from: u64,
     /// The offset after the last.
     pub to: u64,
+    /// How many of its offsets hold no record: what a log takes for itself, such as a transaction's end.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub holes: u64,
+}
+
+impl OffsetRange {
+    /// A slice in which every offset holds a record.
+    pub fn new(partition: u32, from: u64, to: u64) -> Self {
+        Self {
+            partition,
+            from,
+            to,
+            holes: 0,
+        }
+    }
+
+    /// How many records it holds.
+    pub fn records(&self) -> u64 {
+        self.to.saturating_sub(self.from).saturating_sub(self.holes)
+    }
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference to the field"
+)]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }

@@ -87,22 +87,52 @@ pub enum LakeError {
         /// Its Delta type by the definition.
         want: String,
     },
-    /// Somebody else has landed rows that this writer was about to land.
+    /// Another process has landed records that this one was about to land.
     #[error(
-        "table {table}: another streamer landed partition {partition} up to offset {landed} while this one held rows from {offered} on; only one streamer may land a log"
+        "another streamer landed partition {partition} up to offset {landed} while this one held records from {offered} on"
     )]
     Overtaken {
-        /// The table.
-        table: String,
         /// The log's partition.
         partition: u32,
-        /// The offset after the last that the table has.
+        /// The offset after the last that has landed.
         landed: u64,
         /// The first offset that was to be landed.
         offered: u64,
     },
-    /// Somebody else has committed an epoch of this number.
-    #[error("another streamer committed epoch {epoch} first; only one streamer may land a log")]
+    /// Records would be passed over.
+    #[error(
+        "partition {partition} has landed up to offset {landed}, so an epoch can't begin at {offered}: the records between would never land; was an older copy of the lake brought back?"
+    )]
+    Hole {
+        /// The log's partition.
+        partition: u32,
+        /// The offset after the last that has landed.
+        landed: u64,
+        /// The first offset that was to be landed.
+        offered: u64,
+    },
+    /// Files waited so long for their epoch that a vacuum may have taken them.
+    #[error(
+        "table {table}: {epochs} epochs were committed since the files of this one were begun, so they may be gone; its rows are encoded anew"
+    )]
+    Stale {
+        /// The table.
+        table: String,
+        /// How many epochs.
+        epochs: u64,
+    },
+    /// A table has rows of the log that no epoch covers, and no intent explains.
+    #[error(
+        "table {table}: entry {version} of its log has landed rows, but no epoch covers them and no intent in _epochs/_intents is under way that does; was an intent removed, or does another program land here? Bring the intent back, or remove that entry and those after it, to land the rows anew"
+    )]
+    Undecided {
+        /// The table.
+        table: String,
+        /// The version of the entry.
+        version: u64,
+    },
+    /// Somebody else has committed an epoch of this number without deciding on it first.
+    #[error("another program committed epoch {epoch}, which was decided otherwise")]
     EpochTaken {
         /// The number.
         epoch: u64,
@@ -155,6 +185,12 @@ pub enum LakeError {
 }
 
 impl LakeError {
+    /// True when other processes have landed some of what this one was about to land, or so much else that it has to look
+    /// again: nothing is wrong, and landing goes on from the resume point.
+    pub fn is_lost_race(&self) -> bool {
+        matches!(self, Self::Overtaken { .. } | Self::Stale { .. })
+    }
+
     pub(crate) fn delta(table: &str, source: &deltalake::DeltaTableError) -> Self {
         Self::Delta {
             table: table.to_owned(),

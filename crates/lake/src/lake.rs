@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64};
 
 use arrow::datatypes::SchemaRef;
 use deltalake::kernel::Snapshot;
@@ -20,6 +21,7 @@ use url::Url;
 use crate::commit::Landing;
 use crate::entry::{Entry, Operation, create_entry, schema_string};
 use crate::error::LakeError;
+use crate::intent::INTENTS;
 use crate::schema::{
     arrow_schema, column, delta_field, delta_type, epochs_schema, with_system_tables,
 };
@@ -39,6 +41,9 @@ pub struct Lake {
     pub(crate) storage: Storage,
     pub(crate) clock: SharedClock,
     pub(crate) landing: Mutex<Landing>,
+    // The newest epoch that is known, also while an epoch is being landed, and when it was last looked for.
+    pub(crate) known_epoch: AtomicU64,
+    pub(crate) looked_micros: AtomicI64,
 }
 
 /// A table with events' rows.
@@ -92,7 +97,7 @@ impl Lake {
             .map(|table| table.table.name.as_str())
             .chain([EPOCHS]);
         let logs = names
-            .map(|name| (name.to_owned(), TableLog::new(name, game, storage.clone())))
+            .map(|name| (name.to_owned(), TableLog::new(name, storage.clone())))
             .collect();
         let landing = Mutex::new(Landing::default());
         Ok(Self {
@@ -103,6 +108,8 @@ impl Lake {
             storage,
             clock,
             landing,
+            known_epoch: AtomicU64::new(0),
+            looked_micros: AtomicI64::new(0),
         })
     }
 
@@ -111,7 +118,7 @@ impl Lake {
     pub(crate) fn on_faulty_store(mut self, faults: Arc<crate::storage::faults::Faults>) -> Self {
         self.storage = self.storage.with_faults(faults);
         for (name, log) in &mut self.logs {
-            *log = TableLog::new(name, &self.game, self.storage.clone());
+            *log = TableLog::new(name, self.storage.clone());
         }
         self
     }
@@ -159,7 +166,7 @@ impl Lake {
                 .map(|(name, schema, partition)| self.prepare_table(name, schema, partition)),
         )
         .await?;
-        Ok(())
+        self.storage.make_folder(INTENTS).await
     }
 
     /// The tables must have the versions that the newest epoch names.
@@ -218,6 +225,23 @@ impl Lake {
         }
     }
 
+    /// A table as Delta readers see it at a version.
+    pub(crate) async fn delta_table_at(
+        &self,
+        name: &str,
+        version: u64,
+    ) -> Result<DeltaTable, LakeError> {
+        let opened = DeltaTableBuilder::from_url(self.table_url(name)?)
+            .map_err(|error| LakeError::delta(name, &error))?
+            .with_version(version)
+            .load()
+            .await;
+        match opened {
+            Ok(table) => Ok(table),
+            Err(error) => Err(self.unreadable(name, &error).await),
+        }
+    }
+
     /// Why a table can't be read as Delta: the entry of its log that is at fault, when one is.
     pub(crate) async fn unreadable(&self, name: &str, error: &DeltaTableError) -> LakeError {
         let Ok(log) = self.log(name) else {
@@ -236,49 +260,37 @@ impl Lake {
         partition: &[&str],
     ) -> Result<(), LakeError> {
         let log = self.log(name)?;
-        let mut head = log.head().await;
-        head.version = log.newest().await?;
-        if head.version.is_none() {
-            let entry = create_entry(
-                self.new_id(),
-                name,
-                &wanted,
-                partition,
-                self.clock.now_micros(),
-            );
-            match log
-                .commit_locked(&mut head, &entry, Fence::Everything)
-                .await
-            {
-                // Another process made it between the listing and the commit: it is checked like any other.
-                Err(LakeError::Contended { .. }) => {}
-                done => return done.map(|_| ()),
-            }
-        }
-        for _ in 0..MAX_GROWTH_ATTEMPTS {
-            let metadata = self.metadata(name).await?;
-            let Some(metadata) = with_missing_columns(name, metadata, &wanted)? else {
-                return Ok(());
+        for attempt in 0..MAX_GROWTH_ATTEMPTS {
+            // Read anew each time: a version that this process knew long ago may have been cleaned up since.
+            let newest = log.newest().await?;
+            let entry = match newest {
+                None => {
+                    let now = self.clock.now_micros();
+                    create_entry(self.new_id(), name, &wanted, partition, now)
+                }
+                Some(newest) => {
+                    log.learn(newest).await;
+                    let metadata = self.metadata(name).await?;
+                    let Some(metadata) = with_missing_columns(name, metadata, &wanted)? else {
+                        return Ok(());
+                    };
+                    let now = self.clock.now_micros();
+                    let mut entry = Entry::new(self.new_id(), Operation::AddColumns, now);
+                    entry.metadata = Some(metadata);
+                    entry
+                }
             };
-            let mut entry = Entry::new(
-                self.new_id(),
-                Operation::AddColumns,
-                self.clock.now_micros(),
-            );
-            entry.metadata = Some(metadata);
-            match log
-                .commit_locked(&mut head, &entry, Fence::Everything)
-                .await
-            {
-                // Somebody committed meanwhile, perhaps these very columns.
+            match log.place(newest, &entry, Fence::Everything).await {
+                // Another process made it, or committed to it, perhaps these very columns: it is looked at again.
                 Err(LakeError::Contended { .. }) => {}
                 done => {
                     done?;
-                    tracing::info!(
-                        table.name = name,
-                        "added the definition's new columns to a table"
-                    );
-                    return Ok(());
+                    if newest.is_some() && attempt == 0 {
+                        tracing::info!(
+                            table.name = name,
+                            "added the definition's new columns to a table"
+                        );
+                    }
                 }
             }
         }

@@ -1,8 +1,8 @@
 //! The lake: Delta tables made from a game's definition. Landing writes them, queries pin and read them.
 //!
 //! Write side, in the order in which rows pass: [`schema`] (definition -> Arrow), [`lake`] (tables made and grown),
-//! `writer` and `stats` (rows -> Parquet), [`commit`] (one txn per partition, `_epochs` last) over `table_log`, `entry`
-//! and `storage`, [`epoch`] (the audit trail), `maintenance`, [`audit`]. Read side: [`reader`] (pins a consistent cut),
+//! `writer` and `stats` (rows -> Parquet), [`commit`] (an `intent` decides, then one entry per table, `_epochs` last) over
+//! `table_log`, `entry` and `storage`, [`epoch`] (the audit trail), `maintenance`, [`audit`]. Read side: [`reader`] (pins a consistent cut),
 //! [`snapshot`] (a table at a version), [`provider`] (DataFusion tables).
 //! May import: domain, config, service's clock and failpoints. Owns deltalake.
 
@@ -15,6 +15,8 @@ mod writer;
 mod stats;
 
 pub mod commit;
+
+mod intent;
 
 mod table_log;
 

@@ -2,6 +2,7 @@
 //! no version go. None of it changes a row, and a crash anywhere in it leaves only files that the next vacuum takes.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use deltalake::checkpoints;
@@ -10,8 +11,10 @@ use gamepipe_config::streamer::StreamerConfig;
 use gamepipe_domain::definition::system::EPOCHS;
 use gamepipe_service::Shutdown;
 
-use crate::epoch::{EpochRecord, OffsetRange};
+use crate::commit::proposal::{Merge, Proposal};
+use crate::commit::{MAX_EPOCHS_WAITING, Newest, base_version, is_past_naming};
 use crate::error::LakeError;
+use crate::intent::INTENTS;
 use crate::lake::Lake;
 use crate::table_log::TableLog;
 
@@ -25,6 +28,9 @@ const VACUUM_EVERY_MICROS: i64 = 3_600_000_000;
 const LEAST_VACUUM_SECONDS: u64 = 3600;
 /// How often a table that nobody writes to is looked at all the same: its last small files are merged when they rest.
 const REST_MICROS: i64 = 3_600_000_000;
+
+/// Merged files wait for the end of their round, unless so many epochs come in between: long before they are too old.
+const PUBLISH_AFTER: u64 = MAX_EPOCHS_WAITING / 4;
 
 /// What maintenance remembers between its rounds.
 #[derive(Debug, Default)]
@@ -48,18 +54,33 @@ pub struct Maintained {
 }
 
 impl Lake {
-    /// Maintains the lake in rounds until `shutdown`. A round that fails is logged, and its work is left to the next one.
-    pub async fn maintain(&self, config: &StreamerConfig, shutdown: Shutdown) {
+    /// Maintains the lake in rounds until `shutdown`, as long as `is_turn` says so: of several processes one at a time is
+    /// enough, though more do no harm. A round that fails is logged, and its work is left to the next one.
+    pub async fn maintain(
+        &self,
+        config: &StreamerConfig,
+        is_turn: impl Fn() -> bool,
+        shutdown: Shutdown,
+    ) {
         if config.maintenance_seconds == 0 {
             return;
         }
         let mut rounds = Rounds::default();
-        let pause = Duration::from_secs(config.maintenance_seconds);
-        while shutdown
-            .run_until_cancelled(tokio::time::sleep(pause))
-            .await
-            .is_some()
-        {
+        loop {
+            let pause = jittered(
+                Duration::from_secs(config.maintenance_seconds),
+                self.clock.seed(),
+            );
+            if shutdown
+                .run_until_cancelled(tokio::time::sleep(pause))
+                .await
+                .is_none()
+            {
+                return;
+            }
+            if !is_turn() {
+                continue;
+            }
             // A round that is cut off by shutdown leaves what a crash would: files of no version.
             match shutdown
                 .run_until_cancelled(self.maintain_once(config, &mut rounds))
@@ -80,80 +101,78 @@ impl Lake {
         }
     }
 
-    /// One round over all tables. Does nothing before landing has read its resume point.
+    /// One round over all tables, as the newest epoch has them. Does nothing before landing has read its resume point.
     pub async fn maintain_once(
         &self,
         config: &StreamerConfig,
         rounds: &mut Rounds,
     ) -> Result<Maintained, LakeError> {
         let mut done = Maintained::default();
-        if self.landing.lock().await.generation.is_none() {
+        let Some(newest) = self.newest_to_maintain().await? else {
             return Ok(done);
-        }
+        };
         let now = self.clock.now_micros();
         let vacuum_due = rounds
             .last_vacuum_micros
             .is_none_or(|last| now - last >= VACUUM_EVERY_MICROS);
+        let mut merges = Vec::new();
         for log in self.logs() {
-            let Some(version) = log.head().await.version else {
-                continue;
-            };
+            let version = base_version(Some(&newest), log.name());
             let seen = rounds.seen.get(log.name());
             if seen.is_none_or(|(seen, at)| *seen != version || now - at >= REST_MICROS) {
-                done.merged_files += self.compact(log, config.compact_files).await?;
+                merges.extend(self.compact(log, version, config.compact_files).await?);
                 rounds.seen.insert(log.name().to_owned(), (version, now));
+                done.merged_files += self.publish(&mut merges, PUBLISH_AFTER).await?;
             }
-            if self.checkpoint_if_due(log, rounds).await? {
+            if self.checkpoint_if_due(log, version, rounds).await? {
                 done.checkpoints += 1;
             }
             if vacuum_due {
-                done.vacuumed_files += self.vacuum(log, config.vacuum_seconds).await?;
+                let taken = self.vacuum(log, newest.record.epoch, config.vacuum_seconds);
+                done.vacuumed_files += taken.await?;
             }
         }
         if vacuum_due {
             rounds.last_vacuum_micros = Some(now);
         }
-        if done.merged_files > 0 {
-            self.publish_versions().await?;
-        }
+        done.merged_files += self.publish(&mut merges, 0).await?;
         Ok(done)
     }
 
-    /// Commits an epoch without rows, so that readers' cut moves on to the merged files.
-    async fn publish_versions(&self) -> Result<(), LakeError> {
-        let mut landing = self.landing.lock().await;
-        let Some(last) = &landing.last else {
-            return Ok(());
-        };
-        // Versions that hold rows from beyond the last epoch are no cut: the next epoch will publish the merged files.
-        let versions = self.versions(Some(last)).await;
-        if versions == last.versions || self.check_cut(&last.ranges).await.is_err() {
-            return Ok(());
+    /// Makes merges an epoch without rows, with which readers' cut moves on to them, when so many epochs were committed since the
+    /// first of them was begun; returns how many files went into others.
+    async fn publish(&self, merges: &mut Vec<Merge>, epochs: u64) -> Result<usize, LakeError> {
+        let newest = self.known_epoch.load(Ordering::Relaxed);
+        if !merges
+            .iter()
+            .any(|merge| newest.saturating_sub(merge.begun) >= epochs)
+        {
+            return Ok(0);
         }
-        let record = EpochRecord {
-            epoch: last.epoch + 1,
-            generation: last.generation.clone(),
-            ranges: last
-                .ranges
-                .iter()
-                .map(|range| OffsetRange {
-                    from: range.to,
-                    ..*range
-                })
-                .collect(),
-            versions,
-            rows: BTreeMap::new(),
-            records: 0,
-            committed_micros: self.clock.now_micros(),
-        };
-        self.commit_record(&record).await?;
-        landing.last = Some(record);
-        Ok(())
+        let mut proposal = Proposal::Merges(std::mem::take(merges));
+        match (self.land(&mut proposal).await?, proposal) {
+            (Some(_), Proposal::Merges(landed)) => {
+                Ok(landed.iter().map(|merge| merge.removes.len()).sum())
+            }
+            // Somebody else has merged or removed all of these files.
+            _ => Ok(0),
+        }
+    }
+
+    /// The newest epoch, once landing has begun.
+    async fn newest_to_maintain(&self) -> Result<Option<Newest>, LakeError> {
+        let mut landing = self.landing.lock().await;
+        if landing.generation.is_none() {
+            return Ok(None);
+        }
+        self.notice(&mut landing).await?;
+        Ok(landing.newest.clone())
     }
 
     async fn checkpoint_if_due(
         &self,
         log: &TableLog,
+        version: u64,
         rounds: &mut Rounds,
     ) -> Result<bool, LakeError> {
         let name = log.name();
@@ -167,18 +186,16 @@ impl Lake {
             rounds.checkpoints.insert(name.to_owned(), newest);
         }
         let newest = rounds.checkpoints.get(name).copied().unwrap_or(0);
-        let head = log.head().await.version.unwrap_or(0);
-        if head < newest + CHECKPOINT_EVERY {
+        if version < newest + CHECKPOINT_EVERY {
             return Ok(false);
         }
-        let table = self.delta_table(name).await?;
+        // Not beyond the version of the epoch: entries after it may be needed yet to finish the next one.
+        let table = self.delta_table_at(name, version).await?;
         let delta = |error| LakeError::delta(name, &error);
         checkpoints::create_checkpoint(&table, None)
             .await
             .map_err(delta)?;
-        rounds
-            .checkpoints
-            .insert(name.to_owned(), table.version().unwrap_or(head));
+        rounds.checkpoints.insert(name.to_owned(), version);
         // Entries stay for hours after a checkpoint covers them: no reader holds a version for that long.
         checkpoints::cleanup_metadata(&table, None)
             .await
@@ -186,8 +203,14 @@ impl Lake {
         Ok(true)
     }
 
-    /// Removes files that no version of the last hours refers to.
-    async fn vacuum(&self, log: &TableLog, vacuum_seconds: u64) -> Result<usize, LakeError> {
+    /// Removes files that no version of the last hours refers to and that no intent can name any more. `newest` is an epoch
+    /// that was done before.
+    async fn vacuum(
+        &self,
+        log: &TableLog,
+        newest: u64,
+        vacuum_seconds: u64,
+    ) -> Result<usize, LakeError> {
         let seconds = vacuum_seconds.max(LEAST_VACUUM_SECONDS);
         let retention =
             chrono::Duration::seconds(i64::try_from(seconds).unwrap_or(i64::MAX / 1_000_000));
@@ -204,25 +227,34 @@ impl Lake {
             .map_err(|error| LakeError::delta(log.name(), &error))?;
         let mut removed = 0;
         for file in plan.1.files_deleted {
+            if !is_past_naming(&file, newest) {
+                continue;
+            }
             self.storage.remove(&log.path(&file)).await?;
             removed += 1;
         }
         let oldest = self.clock.now_micros() - i64::try_from(seconds).unwrap_or(0) * 1_000_000;
-        for file in self.storage.list(&log.path("_delta_log")).await? {
-            if file.name.ends_with(".tmp") && file.modified_micros < oldest {
-                self.storage
-                    .remove(&log.path(&format!("_delta_log/{}", file.name)))
-                    .await?;
-                removed += 1;
+        let mut folders = vec![log.path("_delta_log")];
+        if log.name() == EPOCHS {
+            folders.push(INTENTS.to_owned());
+        }
+        for folder in folders {
+            for file in self.storage.list(&folder).await? {
+                if file.name.ends_with(".tmp") && file.modified_micros < oldest {
+                    let path = format!("{folder}/{}", file.name);
+                    self.storage.remove(&path).await?;
+                    removed += 1;
+                }
             }
         }
         Ok(removed)
     }
 }
 
-/// True for the table whose newest entry readers look at for the cut.
-pub(crate) fn is_epochs(log: &TableLog) -> bool {
-    log.name() == EPOCHS
+/// A time that is up to a quarter shorter or longer, so that processes don't keep step.
+fn jittered(time: Duration, seed: u64) -> Duration {
+    let permille = u32::try_from(seed % 500).unwrap_or(0);
+    time * (750 + permille) / 1000
 }
 
 fn checkpoint_version(name: &str) -> Option<u64> {

@@ -161,7 +161,8 @@ impl Storage {
         .await
     }
 
-    /// The files directly in a directory, in no order; empty when there is no such directory.
+    /// The files directly in a directory, in no order; empty when there is no such directory. A listing of a few files is
+    /// what was there at one moment during the call.
     pub(crate) async fn list(&self, path: &str) -> Result<Vec<Listed>, LakeError> {
         #[cfg(test)]
         if let Some(faults) = &self.faults {
@@ -177,9 +178,19 @@ impl Storage {
             let mut found = Vec::new();
             for entry in entries {
                 let entry = entry?;
-                // A file that vanishes while it is being listed is not there.
-                let Ok(metadata) = entry.metadata() else {
-                    continue;
+                let name = entry.file_name().to_string_lossy().into_owned();
+                let metadata = match entry.metadata() {
+                    Ok(metadata) => metadata,
+                    // A file that vanishes while it is being listed is shown all the same: a listing must be what was there
+                    // at one moment, so that of two files of which one replaces the other it shows one.
+                    Err(error) if error.kind() == ErrorKind::NotFound => {
+                        found.push(Listed {
+                            name,
+                            modified_micros: i64::MAX,
+                        });
+                        continue;
+                    }
+                    Err(error) => return Err(error),
                 };
                 if metadata.is_file() {
                     let modified = metadata
@@ -187,7 +198,7 @@ impl Storage {
                         .duration_since(UNIX_EPOCH)
                         .unwrap_or_default();
                     found.push(Listed {
-                        name: entry.file_name().to_string_lossy().into_owned(),
+                        name,
                         modified_micros: i64::try_from(modified.as_micros()).unwrap_or(i64::MAX),
                     });
                 }
@@ -195,6 +206,11 @@ impl Storage {
             Ok(found)
         })
         .await
+    }
+
+    /// Waits before the store is asked again.
+    pub(crate) async fn pause(&self, time: std::time::Duration) {
+        tokio::time::sleep(time).await;
     }
 
     /// Removes a file; one that is not there is no error.

@@ -13,7 +13,7 @@ use gamepipe_config::lake::LakeConfig;
 use gamepipe_config::sql::SqlConfig;
 use gamepipe_domain::definition::Game;
 use gamepipe_lake::Lake;
-use gamepipe_lake::commit::{Ahead, EncodedEpoch};
+use gamepipe_lake::commit::EncodedEpoch;
 use gamepipe_lake::epoch::OffsetRange;
 use gamepipe_lake::reader::LakeReader;
 use gamepipe_service::Shutdown;
@@ -130,21 +130,18 @@ impl Endpoint {
             let batch = batch(&schema, rows, &mut to);
             files.push(
                 self.lake
-                    .encode(table, vec![batch], &Ahead::default())
+                    .encode(table, vec![batch])
                     .await
                     .unwrap(),
             );
         }
         self.offset.store(to, Ordering::SeqCst);
-        let range = OffsetRange {
-            partition: 0,
-            from,
-            to,
-        };
+        let range = OffsetRange::new(0, from, to);
         let epoch = EncodedEpoch {
             ranges: vec![range],
             records: to - from,
             tables: files,
+            passes_gaps: false,
         };
         self.lake.commit_epoch(epoch).await.unwrap();
     }

@@ -6,7 +6,6 @@ use arrow::error::ArrowError;
 use gamepipe_domain::event::bad::{BAD_EVENT, BadEvent, decode_bad_event};
 use gamepipe_eventlog::LogRecord;
 use gamepipe_lake::LakeTable;
-use gamepipe_lake::commit::Ahead;
 use gamepipe_lake::epoch::OffsetRange;
 
 use crate::json::time::{day_of, filing_day};
@@ -42,10 +41,8 @@ pub struct Buffer {
     decoder: Decoder,
     tables: Vec<TableRows>,
     names: Vec<String>,
-    // For each partition: from where to where the epoch reaches.
+    // For each partition that this process lands: from where to where the epoch reaches.
     ranges: Vec<OffsetRange>,
-    // For each partition: how far the first epoch must reach, because tables hold rows up to there.
-    reach: Vec<u64>,
     records: u64,
     log_bytes: usize,
     bad_records: u64,
@@ -53,9 +50,9 @@ pub struct Buffer {
 }
 
 impl Buffer {
-    /// An empty buffer for these tables, whose first epoch begins at `next` (an offset for each partition) and must cover
-    /// all that tables are `ahead`.
-    pub fn new(tables: &[LakeTable], next: &[u64], ahead: &Ahead) -> Self {
+    /// An empty buffer for these tables, whose first epoch begins at `next`: partition and offset, for each that this process
+    /// lands.
+    pub fn new(tables: &[LakeTable], next: &[(u32, u64)]) -> Self {
         let definitions: Vec<_> = tables.iter().map(|table| &table.table).collect();
         let routes = Routes::new(&definitions);
         Self {
@@ -66,17 +63,9 @@ impl Buffer {
                 .iter()
                 .map(|table| table.table.name.clone())
                 .collect(),
-            ranges: (0..)
-                .zip(next)
-                .map(|(partition, from)| OffsetRange {
-                    partition,
-                    from: *from,
-                    to: *from,
-                })
-                .collect(),
-            reach: (0..)
-                .zip(next)
-                .map(|(partition, _)| ahead.reach(partition))
+            ranges: next
+                .iter()
+                .map(|(partition, from)| OffsetRange::new(*partition, *from, *from))
                 .collect(),
             records: 0,
             log_bytes: 0,
@@ -90,25 +79,17 @@ impl Buffer {
         for record in &slice.records {
             self.take_record(slice.range.partition, record);
         }
-        if let Some(range) = self.ranges.get_mut(slice.range.partition as usize) {
+        let mut ranges = self.ranges.iter_mut();
+        if let Some(range) = ranges.find(|range| range.partition == slice.range.partition) {
             range.to = slice.range.to;
+            range.holes += slice.range.holes;
         }
         self.records += slice.records.len() as u64;
     }
 
-    /// True when no record is in it.
+    /// True when it covers no offset. An epoch of offsets without records has no row; it moves the resume point on.
     pub fn is_empty(&self) -> bool {
-        self.records == 0
-    }
-
-    /// True when the epoch covers all that tables were ahead at the start: before, it must not be cut.
-    pub fn may_be_cut(&self) -> bool {
-        !self.is_empty()
-            && self
-                .ranges
-                .iter()
-                .zip(&self.reach)
-                .all(|(range, reach)| range.to >= *reach)
+        self.ranges.iter().all(|range| range.to == range.from)
     }
 
     /// How many records of it turned out bad so far; counts on through epochs.
@@ -137,6 +118,7 @@ impl Buffer {
         };
         for range in &mut self.ranges {
             range.from = range.to;
+            range.holes = 0;
         }
         self.records = 0;
         self.log_bytes = 0;

@@ -12,6 +12,7 @@ pub async fn step(
     epoch: EncodedEpoch,
 ) -> Result<EpochRecord, LakeError> {
     let record = lake.commit_epoch(epoch).await?;
+    // All of it has landed, whoever did it: the log may hear of partitions of others, too.
     let landed: Vec<u64> = record.ranges.iter().map(|range| range.to).collect();
     if let Err(error) = log.release(&landed).await {
         // The rows are landed whatever the log says: it keeps records longer than it must, and hears of it again with

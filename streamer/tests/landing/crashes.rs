@@ -89,6 +89,9 @@ async fn everything_is_there_once(folder: &Path) {
 async fn killed_landing_is_finished_once_by_the_next_start() {
     let points = [
         "epoch.encoded",
+        "intent.put.before",
+        "intent.put.after",
+        "intent.decided",
         "table.commit.before",
         "table.commit.after",
         "epochs.commit.before",
@@ -112,7 +115,7 @@ async fn landing_that_is_killed_again_and_again_still_lands_once() {
     for round in 0..6 {
         let point = [
             "table.commit.after",
-            "epochs.commit.before",
+            "intent.put.after",
             "table.commit.before",
         ][round % 3];
         run_child(folder.path(), &format!("{point}=kill@{}", round % 4 + 2));
@@ -124,6 +127,9 @@ async fn landing_that_is_killed_again_and_again_still_lands_once() {
 async fn step_that_fails_is_done_again_without_a_restart() {
     for point in [
         "epoch.encoded",
+        "intent.put.before",
+        "intent.put.after",
+        "intent.decided",
         "table.commit.before",
         "table.commit.after",
         "epochs.commit.before",

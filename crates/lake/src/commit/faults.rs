@@ -67,13 +67,9 @@ impl<'a> Lander<'a> {
         };
         let ranges: Vec<OffsetRange> = (0..)
             .zip(resume.next.iter().zip(highs))
-            .map(|(partition, (from, high))| OffsetRange {
-                partition,
-                from: *from,
-                to: *high,
-            })
+            .map(|(partition, (from, high))| OffsetRange::new(partition, *from, *high))
             .collect();
-        let records: u64 = ranges.iter().map(|range| range.to - range.from).sum();
+        let records: u64 = ranges.iter().map(OffsetRange::records).sum();
         if records == 0 {
             self.resume = Some(resume);
             return Ok(());
@@ -82,12 +78,13 @@ impl<'a> Lander<'a> {
         for (number, table) in (0..).zip(self.lake.tables()) {
             let name = &table.table.name;
             let batch = rows(&self.lake, name, number, &ranges).unwrap();
-            tables.push(self.lake.encode(name, vec![batch], &resume.ahead).await?);
+            tables.push(self.lake.encode(name, vec![batch]).await?);
         }
         let epoch = EncodedEpoch {
             ranges,
             records,
             tables,
+            passes_gaps: false,
         };
         self.lake.commit_epoch(epoch).await?;
         self.resume = Some(Resume {
@@ -200,7 +197,6 @@ async fn lake_that_was_removed_while_landing_is_not_begun_anew() {
         std::fs::create_dir_all(&path).unwrap();
         lander.resume = Some(Resume {
             next: vec![5, 0, 0],
-            ahead: super::Ahead::default(),
             last: None,
         });
     }

@@ -1,63 +1,33 @@
-//! The rows of an epoch: those that have not landed yet, and the epoch's own.
+//! The rows of an epoch: where they come from, and the epoch's own.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, StringArray,
-    TimestampMicrosecondArray,
+    ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
 };
-use arrow::compute::filter_record_batch;
-use arrow::datatypes::{Int32Type, Int64Type};
+use arrow::datatypes::Int32Type;
 
 use crate::epoch::EpochRecord;
 use crate::schema::{column, epochs_schema};
 
-/// The batches without rows that have landed, and the first offset of each partition among the rest.
-pub(super) fn unlanded(
+/// The log partitions that rows come from.
+pub(super) fn partitions_of(
     batches: &[RecordBatch],
-    landed: &BTreeMap<u32, u64>,
-) -> Result<(Vec<RecordBatch>, BTreeMap<u32, u64>), arrow::error::ArrowError> {
-    let mut first = BTreeMap::new();
-    let mut kept = Vec::with_capacity(batches.len());
+) -> Result<BTreeSet<u32>, arrow::error::ArrowError> {
+    let mut found = BTreeSet::new();
     for batch in batches {
-        let schema = batch.schema_ref();
-        let partitions = batch
-            .column(schema.index_of(column::PARTITION)?)
-            .as_primitive::<Int32Type>();
-        let offsets = batch
-            .column(schema.index_of(column::OFFSET)?)
-            .as_primitive::<Int64Type>();
-        let mut keep = Vec::with_capacity(if landed.is_empty() {
-            0
-        } else {
-            batch.num_rows()
-        });
-        // Rows come in runs of one partition, in order of offset: the map is asked once a run.
-        let mut run: Option<(i32, u64)> = None;
-        for (partition, offset) in partitions.values().iter().zip(offsets.values()) {
-            let offset = offset.unsigned_abs();
-            let from = match run {
-                Some((of, from)) if of == *partition => from,
-                _ => landed.get(&partition.unsigned_abs()).copied().unwrap_or(0),
-            };
-            if offset >= from && run.is_none_or(|(of, _)| of != *partition) {
-                let lowest = first.entry(partition.unsigned_abs()).or_insert(offset);
-                *lowest = (*lowest).min(offset);
-                run = Some((*partition, from));
+        let index = batch.schema_ref().index_of(column::PARTITION)?;
+        let mut last = None;
+        // Rows come in runs of one partition: the set is asked once a run.
+        for partition in batch.column(index).as_primitive::<Int32Type>().values() {
+            if last != Some(*partition) {
+                found.insert(partition.unsigned_abs());
+                last = Some(*partition);
             }
-            if !landed.is_empty() {
-                keep.push(offset >= from);
-            }
-        }
-        if keep.contains(&false) {
-            kept.push(filter_record_batch(batch, &BooleanArray::from(keep))?);
-        } else {
-            kept.push(batch.clone());
         }
     }
-    kept.retain(|batch| batch.num_rows() > 0);
-    Ok((kept, first))
+    Ok(found)
 }
 
 /// The row of `_epochs` for an epoch.

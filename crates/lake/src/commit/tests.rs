@@ -10,14 +10,13 @@ use gamepipe_domain::definition::game::Table;
 use gamepipe_service::clock::SystemClock;
 use proptest::prelude::*;
 
-use super::{Ahead, EncodedEpoch, Resume};
+use super::{EncodedEpoch, MAX_EPOCHS_WAITING, Resume, is_past_naming};
 use crate::audit::audit;
 use crate::epoch::OffsetRange;
 use crate::error::LakeError;
 use crate::lake::Lake;
 use crate::reader::LakeReader;
 use crate::schema::column;
-use crate::table_log::app_prefix;
 
 pub(super) const PARTITIONS: u32 = 3;
 pub(super) const GENERATION: &str = "g";
@@ -37,7 +36,7 @@ enum Step {
     Append { partition: usize, records: u64 },
     /// A writer lands at most this many records of each partition.
     Land { writer: usize, most: u64 },
-    /// A writer lands some of an epoch's tables and is killed.
+    /// A writer decides on an epoch, lands some of its tables, and is killed.
     Crash {
         writer: usize,
         most: u64,
@@ -50,7 +49,7 @@ fn step() -> impl Strategy<Value = Step> {
         (0..PARTITIONS as usize, 1..6_u64)
             .prop_map(|(partition, records)| Step::Append { partition, records }),
         (0..2_usize, 1..5_u64).prop_map(|(writer, most)| Step::Land { writer, most }),
-        (0..2_usize, 1..5_u64, 1..4_usize).prop_map(|(writer, most, tables)| Step::Crash {
+        (0..2_usize, 1..5_u64, 0..4_usize).prop_map(|(writer, most, tables)| Step::Crash {
             writer,
             most,
             tables
@@ -85,32 +84,26 @@ impl Writer {
         let ranges: Vec<OffsetRange> = (0..)
             .zip(self.resume.next.iter().zip(highs))
             .map(|(partition, (from, high))| {
-                let to = (*high)
-                    .min(from + most)
-                    .max(*from)
-                    .max(self.resume.ahead.reach(partition));
-                OffsetRange {
-                    partition,
-                    from: *from,
-                    to,
-                }
+                let to = (*high).min(from + most).max(*from);
+                OffsetRange::new(partition, *from, to)
             })
             .collect();
-        let records = ranges.iter().map(|range| range.to - range.from).sum();
+        let records = ranges.iter().map(OffsetRange::records).sum();
         let mut tables = Vec::new();
         for (number, table) in self.lake.tables().iter().enumerate() {
             let batch = rows(&self.lake, &table.table.name, number as u64, &ranges)?;
-            let files = self
-                .lake
-                .encode(&table.table.name, vec![batch], &self.resume.ahead)
-                .await
-                .unwrap();
-            tables.push(files);
+            tables.push(
+                self.lake
+                    .encode(&table.table.name, vec![batch])
+                    .await
+                    .unwrap(),
+            );
         }
         (records > 0).then_some(EncodedEpoch {
             ranges,
             records,
             tables,
+            passes_gaps: false,
         })
     }
 
@@ -121,7 +114,7 @@ impl Writer {
         let next: Vec<u64> = epoch.ranges.iter().map(|range| range.to).collect();
         match self.lake.commit_epoch(epoch).await {
             Ok(_) => self.resume.next = next,
-            Err(LakeError::Overtaken { .. } | LakeError::EpochTaken { .. }) => {
+            Err(error) if error.is_lost_race() => {
                 self.resume = self.lake.resume(GENERATION, PARTITIONS).await.unwrap();
             }
             Err(error) => panic!("{error}"),
@@ -132,16 +125,18 @@ impl Writer {
         let Some(epoch) = self.encode(highs, most).await else {
             return;
         };
-        let prefix = app_prefix("arena", GENERATION);
-        for files in epoch.tables.iter().take(tables) {
-            if self
-                .lake
-                .commit_table(files, &epoch.ranges, &prefix)
-                .await
-                .is_err()
-            {
-                return;
-            }
+        let landing = self.lake.landing.lock().await;
+        let Ok(Some(intent)) = self.lake.intent_of(&landing, &mut epoch.into()).await else {
+            return;
+        };
+        if !self.lake.put_intent(&intent).await.unwrap()
+            || self.lake.intents().await.unwrap().last() != Some(&intent.epoch)
+        {
+            return;
+        }
+        for table in intent.tables.iter().take(tables) {
+            let newest = landing.newest.as_ref();
+            self.lake.roll_table(newest, &intent, table).await.unwrap();
         }
     }
 }
@@ -231,60 +226,133 @@ async fn rival_that_slept_is_fenced_off() {
     let epoch = asleep.encode(&[4, 0, 0], 10).await.unwrap();
     awake.land(&[4, 0, 0], 10).await;
     let error = asleep.lake.commit_epoch(epoch).await.unwrap_err();
+    let overtaken = matches!(
+        error,
+        LakeError::Overtaken {
+            partition: 0,
+            landed: 4,
+            offered: 0,
+        }
+    );
+    assert!(overtaken && error.is_lost_race(), "{error}");
+}
+
+#[tokio::test]
+async fn epochs_of_different_partitions_follow_one_another_without_a_new_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let writers = [
+        Writer::start(folder.path()).await,
+        Writer::start(folder.path()).await,
+        Writer::start(folder.path()).await,
+    ];
+    let mut epochs = Vec::new();
+    for (partition, writer) in writers.iter().enumerate() {
+        let mut highs = [0; 3];
+        highs[partition] = 5;
+        epochs.push(writer.encode(&highs, 10).await.unwrap());
+    }
+    let landing = writers.iter().zip(epochs);
+    let landed = landing.map(|(writer, epoch)| writer.lake.commit_epoch(epoch));
+    let mut numbers: Vec<u64> = futures::future::join_all(landed)
+        .await
+        .into_iter()
+        .map(|record| record.unwrap().epoch)
+        .collect();
+    numbers.sort_unstable();
+    assert_eq!(numbers, [1, 2, 3]);
+    let found = audit(&writers[0].lake).await.unwrap();
+    assert!(found.is_clean() && found.landed == [5, 5, 5], "{found:#?}");
+}
+
+#[tokio::test]
+async fn epoch_that_a_crash_left_undone_is_named_and_finished_by_the_next_start() {
+    for tables in 0..4 {
+        let folder = tempfile::tempdir().unwrap();
+        let killed = Writer::start(folder.path()).await;
+        killed.crash(&[6, 0, 2], 10, tables).await;
+        let found = audit(&killed.lake).await.unwrap();
+        assert_eq!((found.under_way, found.landed.len()), (Some(1), 0));
+        assert!(found.is_clean(), "{found:#?}");
+        let next = Writer::start(folder.path()).await;
+        assert_eq!(next.resume.next, [6, 0, 2]);
+        let found = audit(&next.lake).await.unwrap();
+        assert!(found.is_clean() && found.under_way.is_none(), "{found:#?}");
+    }
+}
+
+#[tokio::test]
+async fn epoch_that_would_pass_over_records_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = Writer::start(folder.path()).await;
+    writer.resume.next[1] = 3;
+    let epoch = writer.encode(&[0, 5, 0], 10).await.unwrap();
+    let error = writer.lake.commit_epoch(epoch).await.unwrap_err();
+    assert!(matches!(
+        error,
+        LakeError::Hole {
+            partition: 1,
+            landed: 0,
+            offered: 3
+        }
+    ));
+}
+
+#[tokio::test]
+async fn rows_without_an_intent_are_refused_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let killed = Writer::start(folder.path()).await;
+    killed.crash(&[6, 0, 2], 10, 1).await;
+    std::fs::remove_dir_all(folder.path().join("_epochs/_intents")).unwrap();
+    let error = killed
+        .lake
+        .resume(GENERATION, PARTITIONS)
+        .await
+        .unwrap_err();
+    let text = error.to_string();
     assert!(
-        matches!(
-            error,
-            LakeError::Overtaken {
-                partition: 0,
-                landed: 4,
-                offered: 0,
-                ..
-            }
-        ),
+        matches!(error, LakeError::Undecided { version: 1, .. }),
+        "{text}"
+    );
+    assert!(text.contains("_epochs/_intents"), "{text}");
+}
+
+#[tokio::test]
+async fn files_that_waited_too_long_are_not_named_and_vacuum_may_take_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut busy = Writer::start(folder.path()).await;
+    let slow = Writer::start(folder.path()).await;
+    let epoch = slow.encode(&[0, 5, 0], 10).await.unwrap();
+    let file = epoch.tables[0].adds[0].path.clone();
+    for high in 1..=MAX_EPOCHS_WAITING + 2 {
+        assert!(!is_past_naming(
+            &file,
+            busy.lake
+                .newest_epoch()
+                .await
+                .unwrap()
+                .map_or(0, |newest| newest.epoch)
+        ));
+        busy.land(&[high, 0, 0], 10).await;
+    }
+    assert!(is_past_naming(
+        &file,
+        busy.lake.newest_epoch().await.unwrap().unwrap().epoch
+    ));
+    let error = slow.lake.commit_epoch(epoch).await.unwrap_err();
+    assert!(
+        matches!(error, LakeError::Stale { .. }) && error.is_lost_race(),
         "{error}"
     );
 }
 
 #[tokio::test]
-async fn own_next_commit_sees_what_a_rival_landed_in_between() {
-    // A commit of one partition is moved behind a rival's commit of another: what it passed must count from then on.
-    let folder = tempfile::tempdir().unwrap();
-    let mut own = Writer::start(folder.path()).await;
-    let rival = Writer::start(folder.path()).await;
-    let theirs = rival.encode(&[0, 10, 0], 10).await.unwrap();
-    let prefix = app_prefix("arena", GENERATION);
-    for files in &theirs.tables {
-        rival
-            .lake
-            .commit_table(files, &theirs.ranges, &prefix)
-            .await
-            .unwrap();
-    }
-    own.land(&[5, 10, 0], 5).await;
-    assert_eq!(
-        own.resume.next,
-        [0, 0, 0],
-        "overtaken: it read its resume point again"
-    );
-    assert_eq!(own.resume.ahead.reach(1), 10);
-    own.land(&[5, 10, 0], 10).await;
-    let found = audit(&own.lake).await.unwrap();
-    assert_eq!(found.landed, [5, 10, 0]);
-    assert!(
-        found.tables.iter().all(|table| table.duplicates == 0) && found.gaps.is_empty(),
-        "{found:#?}"
-    );
-}
-
-#[tokio::test]
-async fn nothing_is_ahead_of_a_new_lake() {
+async fn new_lake_begins_at_the_first_offsets() {
     let folder = tempfile::tempdir().unwrap();
     let writer = Writer::start(folder.path()).await;
     assert_eq!(
         writer.resume,
         Resume {
             next: vec![0; 3],
-            ahead: Ahead::default(),
             last: None
         }
     );

@@ -29,7 +29,7 @@ async fn two_processes_that_prepare_one_lake_agree() {
         done.unwrap();
     }
     for lake in &lakes {
-        let versions = lake.versions(None).await;
+        let versions = lake.versions(None, Vec::new()).await;
         assert_eq!(versions.len(), 3);
         assert!(
             versions.values().all(|version| *version == 0),

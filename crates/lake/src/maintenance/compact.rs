@@ -1,6 +1,7 @@
 //! Compaction: many small files of one date become one, in order of time.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 
 use arrow::array::RecordBatch;
 use arrow::compute::{SortColumn, concat_batches, lexsort_to_indices, take_record_batch};
@@ -11,13 +12,13 @@ use deltalake::kernel::LogicalFileView;
 use futures::TryStreamExt;
 use gamepipe_service::failpoint;
 
-use super::is_epochs;
-use crate::entry::{Entry, Operation, Remove, Txn};
+use crate::commit::proposal::Merge;
+use crate::entry::{Add, Remove};
 use crate::error::LakeError;
 use crate::lake::Lake;
 use crate::reading::read_rows;
 use crate::schema::{column, epoch_column};
-use crate::table_log::{Fence, TableLog, maintenance_app};
+use crate::table_log::TableLog;
 use crate::writer::{EncodedFile, encode_file};
 
 /// A file with this many rows is left alone.
@@ -39,13 +40,16 @@ struct Small {
 }
 
 impl Lake {
-    /// Merges files of a table where there are `at_least` small ones of about one size; returns how many went into others.
+    /// Merges files of a table as it is at `version`, where there are `at_least` small ones of about one size. They take the
+    /// small ones' place when they become part of an epoch.
     pub(super) async fn compact(
         &self,
         log: &TableLog,
+        version: u64,
         at_least: usize,
-    ) -> Result<usize, LakeError> {
-        let table = self.delta_table(log.name()).await?;
+    ) -> Result<Option<Merge>, LakeError> {
+        let begun = self.known_epoch.load(Ordering::Relaxed);
+        let table = self.delta_table_at(log.name(), version).await?;
         let snapshot = table
             .snapshot()
             .map_err(|error| LakeError::delta(log.name(), &error))?;
@@ -73,20 +77,26 @@ impl Lake {
             by_date.entry(date).or_default().push(small);
         }
         let now_millis = self.clock.now_micros().div_euclid(1000);
-        let mut merged = 0;
+        let mut merge = Merge {
+            table: log.name().to_owned(),
+            at: version,
+            adds: Vec::new(),
+            removes: Vec::new(),
+            begun,
+        };
         for (date, files) in by_date {
             let Some(chosen) = choose(files, at_least, now_millis) else {
                 continue;
             };
             let date = date.and_then(|date| date.parse().ok());
-            match self.merge(log, date, &schema, &chosen).await {
-                Ok(()) => merged += chosen.len(),
-                // Somebody else merged them first: fine.
-                Err(LakeError::CompactionConflict { .. }) => {}
-                Err(error) => return Err(error),
-            }
+            merge
+                .adds
+                .push(self.merge(log, date, &schema, &chosen, begun).await?);
+            merge
+                .removes
+                .extend(chosen.into_iter().map(|file| file.remove(now_millis)));
         }
-        Ok(merged)
+        Ok((!merge.removes.is_empty()).then_some(merge))
     }
 
     async fn merge(
@@ -95,7 +105,8 @@ impl Lake {
         date: Option<NaiveDate>,
         schema: &SchemaRef,
         chosen: &[Small],
-    ) -> Result<(), LakeError> {
+        begun: u64,
+    ) -> Result<Add, LakeError> {
         let paths: Vec<_> = chosen
             .iter()
             .map(|file| self.storage.full(&log.path(&file.path)))
@@ -104,49 +115,22 @@ impl Lake {
         let file = tokio::task::spawn_blocking(move || merged_file(&name, &schema, date, &paths))
             .await
             .map_err(|error| LakeError::Worker(error.to_string()))??;
-        let mut add = self.store_file(log.name(), file).await?;
+        let mut add = self.store_file(log.name(), file, begun).await?;
         add.data_change = false;
         failpoint::hit("maintenance.compacted")?;
-        let now = self.clock.now_micros();
-        let mut entry = Entry::new(self.new_id(), Operation::Compact, now);
-        entry.adds = vec![add];
-        entry.removes = chosen
-            .iter()
-            .map(|file| Remove {
-                path: file.path.clone(),
-                deletion_timestamp: now.div_euclid(1000),
-                data_change: false,
-                extended_file_metadata: true,
-                partition_values: file.partition_values.clone(),
-                size: file.size,
-            })
-            .collect();
-        let paths: BTreeSet<String> = chosen.iter().map(|file| file.path.clone()).collect();
-        // The newest entry of `_epochs` must always hold the newest epoch, so no epoch may be committed meanwhile.
-        let landing = if is_epochs(log) {
-            Some(self.landing.lock().await)
-        } else {
-            None
-        };
-        entry.epoch = landing.as_ref().and_then(|landing| landing.last.clone());
-        let mut head = log.head().await;
-        entry.txns = vec![Txn {
-            app_id: maintenance_app(self.game()),
-            version: head.maintenance + 1,
-            last_updated: Some(now.div_euclid(1000)),
-        }];
-        let fence = if landing.is_some() {
-            Fence::Everything
-        } else {
-            Fence::Files(&paths)
-        };
-        match log.commit_locked(&mut head, &entry, fence).await {
-            Err(LakeError::Contended { .. }) if landing.is_some() => {
-                Err(LakeError::CompactionConflict {
-                    table: log.name().to_owned(),
-                })
-            }
-            done => done.map(|_| ()),
+        Ok(add)
+    }
+}
+
+impl Small {
+    fn remove(self, now_millis: i64) -> Remove {
+        Remove {
+            path: self.path,
+            deletion_timestamp: now_millis,
+            data_change: false,
+            extended_file_metadata: true,
+            partition_values: self.partition_values,
+            size: self.size,
         }
     }
 }

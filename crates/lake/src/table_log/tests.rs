@@ -1,14 +1,18 @@
-//! Commits whose outcome was unknown, and what counts as progress.
+//! Entries whose outcome was unknown, and what they must not meet.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+
+use serde_json::json;
 
 use super::{Fence, TableLog};
 use crate::entry::{Entry, Operation, Remove, Txn, entry_path};
 use crate::error::LakeError;
 use crate::storage::Storage;
 
+const LANDING: Fence<'static> = Fence::Landing("arena/g/");
+
 fn log(folder: &tempfile::TempDir) -> TableLog {
-    TableLog::new("t", "arena", Storage::new(folder.path(), 1))
+    TableLog::new("t", Storage::new(folder.path(), 1))
 }
 
 fn entry(id: &str, partition: u32, to: i64) -> Entry {
@@ -21,124 +25,113 @@ fn entry(id: &str, partition: u32, to: i64) -> Entry {
     entry
 }
 
-async fn resumed(folder: &tempfile::TempDir) -> TableLog {
+fn compaction(id: &str) -> Entry {
+    let mut entry = Entry::new(id.to_owned(), Operation::Compact, 0);
+    entry.removes = vec![Remove {
+        path: "small.parquet".to_owned(),
+        deletion_timestamp: 0,
+        data_change: false,
+        extended_file_metadata: true,
+        partition_values: BTreeMap::new(),
+        size: 1,
+    }];
+    entry
+}
+
+/// The log of a table that has just been made.
+async fn made(folder: &tempfile::TempDir) -> TableLog {
     let log = log(folder);
-    if log.newest().await.unwrap().is_none() {
-        let made = Entry::new("made".to_owned(), Operation::Create, 0);
-        log.commit(&made, Fence::Everything).await.unwrap();
-    }
-    log.resume("arena/g/", BTreeMap::new(), 0).await.unwrap();
+    let made = Entry::new("made".to_owned(), Operation::Create, 0);
+    log.place(None, &made, Fence::Everything).await.unwrap();
     log
 }
 
 #[tokio::test]
-async fn commit_that_landed_although_the_store_failed_is_recognised() {
+async fn entry_that_is_there_is_found_wherever_it_stands_and_not_written_again() {
     let folder = tempfile::tempdir().unwrap();
-    let log = resumed(&folder).await;
+    let log = made(&folder).await;
+    let mut columns = Entry::new("columns".to_owned(), Operation::AddColumns, 0);
+    columns.metadata = Some(json!({}));
+    for _ in 0..2 {
+        let placed = log.place(Some(0), &columns, LANDING).await.unwrap();
+        assert_eq!(placed.version, 1);
+    }
     let own = entry("own", 0, 5);
-    // The store said nothing, yet the entry is there: the same commit tried again must not be a second one.
-    let storage = Storage::new(folder.path(), 2);
-    storage
-        .put_new(&log.path(&entry_path(1)), own.encode())
-        .await
-        .unwrap();
-    let first = BTreeMap::from([(0, 0)]);
-    assert_eq!(log.commit(&own, Fence::Rows(&first)).await.unwrap(), 1);
-    assert_eq!(log.newest().await.unwrap(), Some(1));
-}
-
-#[tokio::test]
-async fn rows_that_others_landed_are_refused_and_other_partitions_pass() {
-    let folder = tempfile::tempdir().unwrap();
-    let (own, other) = (resumed(&folder).await, resumed(&folder).await);
-    other
-        .commit(&entry("a", 1, 7), Fence::Rows(&BTreeMap::from([(1, 0)])))
-        .await
-        .unwrap();
-    assert_eq!(
-        own.commit(&entry("b", 0, 3), Fence::Rows(&BTreeMap::from([(0, 0)])))
+    assert!(
+        log.place(Some(0), &own, LANDING)
             .await
-            .unwrap(),
-        2
+            .unwrap()
+            .found
+            .is_none()
     );
-    let refused = own
-        .commit(&entry("c", 1, 9), Fence::Rows(&BTreeMap::from([(1, 6)])))
-        .await;
+    let again = log.place(Some(0), &own, LANDING).await.unwrap();
+    assert_eq!((again.version, again.found.unwrap().txns), (2, own.txns));
+    assert_eq!(log.newest().await.unwrap(), Some(2));
+    assert_eq!(log.known().await, Some(2));
+}
+
+#[tokio::test]
+async fn rows_that_nobody_decided_on_stop_landing() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = made(&folder).await;
+    log.place(Some(0), &entry("stray", 1, 7), LANDING)
+        .await
+        .unwrap();
+    for next in [entry("rows", 0, 3), compaction("merge")] {
+        let refused = log.place(Some(0), &next, LANDING).await;
+        assert!(
+            matches!(refused, Err(LakeError::Undecided { version: 1, .. })),
+            "{refused:?}"
+        );
+    }
+    // Beyond an epoch that covers it nothing is wrong with it.
+    log.place(Some(1), &entry("rows", 0, 3), LANDING)
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn merge_gives_way_to_a_change_of_its_files_or_of_columns() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = made(&folder).await;
+    let mut columns = Entry::new("columns".to_owned(), Operation::AddColumns, 0);
+    columns.metadata = Some(json!({}));
+    log.place(Some(0), &columns, LANDING).await.unwrap();
+    log.place(Some(1), &compaction("other"), LANDING)
+        .await
+        .unwrap();
+    for base in [0, 1] {
+        let refused = log.place(Some(base), &compaction("own"), LANDING).await;
+        assert!(matches!(refused, Err(LakeError::CompactionConflict { .. })));
+    }
+}
+
+#[tokio::test]
+async fn first_entry_and_new_columns_must_be_the_very_next_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = made(&folder).await;
+    let second = Entry::new("second".to_owned(), Operation::Create, 0);
+    let refused = log.place(None, &second, Fence::Everything).await;
+    assert!(matches!(refused, Err(LakeError::Contended { .. })));
+}
+
+#[tokio::test]
+async fn version_that_an_entry_is_made_on_must_be_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = made(&folder).await;
+    log.place(Some(0), &entry("a", 0, 1), LANDING)
+        .await
+        .unwrap();
+    let table = folder.path().join("t");
+    std::fs::remove_file(table.join(entry_path(1))).unwrap();
+    let refused = log.place(Some(1), &entry("b", 0, 2), LANDING).await;
     assert!(matches!(
         refused,
-        Err(LakeError::Overtaken {
-            partition: 1,
-            landed: 7,
-            offered: 6,
-            ..
-        })
+        Err(LakeError::Vanished { version: 1, .. })
     ));
-    own.commit(&entry("d", 1, 9), Fence::Rows(&BTreeMap::from([(1, 7)])))
+    let checkpoint = format!("_delta_log/{:020}.checkpoint.parquet", 1);
+    std::fs::write(table.join(checkpoint), "").unwrap();
+    log.place(Some(1), &entry("b", 0, 2), LANDING)
         .await
         .unwrap();
-}
-
-#[tokio::test]
-async fn of_two_compactions_of_the_same_files_one_is_refused() {
-    let folder = tempfile::tempdir().unwrap();
-    let (own, other) = (resumed(&folder).await, resumed(&folder).await);
-    let compaction = |id: &str| {
-        let mut entry = Entry::new(id.to_owned(), Operation::Compact, 0);
-        entry.removes = vec![Remove {
-            path: "small.parquet".to_owned(),
-            deletion_timestamp: 0,
-            data_change: false,
-            extended_file_metadata: true,
-            partition_values: BTreeMap::new(),
-            size: 1,
-        }];
-        entry
-    };
-    let files = BTreeSet::from(["small.parquet".to_owned()]);
-    other
-        .commit(&compaction("a"), Fence::Files(&files))
-        .await
-        .unwrap();
-    let refused = own.commit(&compaction("b"), Fence::Files(&files)).await;
-    assert!(matches!(refused, Err(LakeError::CompactionConflict { .. })));
-}
-
-#[tokio::test]
-async fn progress_that_a_compaction_met_counts_for_the_rows_after_it() {
-    let folder = tempfile::tempdir().unwrap();
-    let (own, other) = (resumed(&folder).await, resumed(&folder).await);
-    other
-        .commit(&entry("a", 0, 7), Fence::Rows(&BTreeMap::from([(0, 0)])))
-        .await
-        .unwrap();
-    let compaction = Entry::new("b".to_owned(), Operation::Compact, 0);
-    own.commit(&compaction, Fence::Files(&BTreeSet::new()))
-        .await
-        .unwrap();
-    let refused = own
-        .commit(&entry("c", 0, 9), Fence::Rows(&BTreeMap::from([(0, 5)])))
-        .await;
-    assert!(matches!(
-        refused,
-        Err(LakeError::Overtaken { landed: 7, .. })
-    ));
-}
-
-#[tokio::test]
-async fn entry_that_no_epoch_covers_must_be_there() {
-    let folder = tempfile::tempdir().unwrap();
-    let own = resumed(&folder).await;
-    own.commit(&entry("a", 0, 1), Fence::Rows(&BTreeMap::new()))
-        .await
-        .unwrap();
-    own.commit(&entry("b", 0, 2), Fence::Rows(&BTreeMap::new()))
-        .await
-        .unwrap();
-    std::fs::remove_file(folder.path().join("t").join(entry_path(1))).unwrap();
-    let error = log(&folder)
-        .resume("arena/g/", BTreeMap::new(), 0)
-        .await
-        .unwrap_err()
-        .to_string();
-    assert!(error.contains("entry 1 of its log is missing"), "{error}");
 }

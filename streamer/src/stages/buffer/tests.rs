@@ -7,7 +7,6 @@ use gamepipe_domain::definition::game::{Column, ColumnKind, ColumnSource, Table}
 use gamepipe_domain::time::Timestamp;
 use gamepipe_eventlog::LogRecord;
 use gamepipe_lake::LakeTable;
-use gamepipe_lake::commit::Ahead;
 use gamepipe_lake::epoch::OffsetRange;
 use gamepipe_lake::schema::{arrow_schema, with_system_tables};
 
@@ -56,11 +55,7 @@ fn slice(partition: u32, from: u64, values: &[String]) -> LogSlice {
         })
         .collect();
     LogSlice {
-        range: OffsetRange {
-            partition,
-            from,
-            to: from + values.len() as u64,
-        },
+        range: OffsetRange::new(partition, from, from + values.len() as u64),
         records,
     }
 }
@@ -84,7 +79,7 @@ fn rows(buffer: &mut Buffer) -> Vec<(String, usize)> {
 
 #[test]
 fn events_that_would_fill_the_memory_are_bad_events() {
-    let mut buffer = Buffer::new(&tables(), &[0], &Ahead::default());
+    let mut buffer = Buffer::new(&tables(), &[(0, 0)]);
     buffer.take(&slice(0, 0, &[event(10_000, 0)]));
     assert_eq!(
         buffer.bad_records(),
@@ -109,38 +104,17 @@ fn events_that_would_fill_the_memory_are_bad_events() {
 
 #[test]
 fn epochs_follow_one_another() {
-    let mut buffer = Buffer::new(&tables(), &[5, 0], &Ahead::default());
+    let mut buffer = Buffer::new(&tables(), &[(0, 5), (1, 0)]);
     assert!(buffer.is_empty());
     buffer.take(&slice(0, 5, &[event(1, 0), event(0, 0)]));
     let first = buffer.cut().unwrap();
     assert_eq!(first.records, 2);
-    assert_eq!(
-        first.ranges[0],
-        OffsetRange {
-            partition: 0,
-            from: 5,
-            to: 7
-        }
-    );
+    assert_eq!(first.ranges[0], OffsetRange::new(0, 5, 7));
     assert!(buffer.is_empty());
     buffer.take(&slice(1, 0, &["garbage".to_owned()]));
     let second = buffer.cut().unwrap();
-    assert_eq!(
-        second.ranges[0],
-        OffsetRange {
-            partition: 0,
-            from: 7,
-            to: 7
-        }
-    );
-    assert_eq!(
-        second.ranges[1],
-        OffsetRange {
-            partition: 1,
-            from: 0,
-            to: 1
-        }
-    );
+    assert_eq!(second.ranges[0], OffsetRange::new(0, 7, 7));
+    assert_eq!(second.ranges[1], OffsetRange::new(1, 0, 1));
     assert_eq!(second.tables.len(), 1);
 }
 
@@ -151,7 +125,7 @@ fn epochs_are_full_by_records_and_by_bytes() {
         records,
         bytes,
     };
-    let mut buffer = Buffer::new(&tables(), &[0], &Ahead::default());
+    let mut buffer = Buffer::new(&tables(), &[(0, 0)]);
     buffer.take(&slice(0, 0, &[event(50, 10_000)]));
     assert!(buffer.is_full(&limits(1, usize::MAX)));
     assert!(!buffer.is_full(&limits(2, usize::MAX)));
@@ -160,4 +134,25 @@ fn epochs_are_full_by_records_and_by_bytes() {
         "rows count as they are in memory, not as they are on the log"
     );
     assert!(!buffer.is_full(&limits(2, 2_000_000)));
+}
+
+#[test]
+fn offsets_without_records_are_counted_and_moved_over() {
+    let mut buffer = Buffer::new(&tables(), &[(3, 7)]);
+    let mut some = slice(3, 7, &[event(1, 0)]);
+    (some.range.to, some.range.holes) = (10, 2);
+    buffer.take(&some);
+    let range = |from, to, holes| OffsetRange {
+        holes,
+        ..OffsetRange::new(3, from, to)
+    };
+    let first = buffer.cut().unwrap();
+    assert_eq!((first.ranges, first.records), (vec![range(7, 10, 2)], 1));
+    let mut none = slice(3, 10, &[]);
+    (none.range.to, none.range.holes) = (11, 1);
+    buffer.take(&none);
+    assert!(!buffer.is_empty());
+    let second = buffer.cut().unwrap();
+    assert_eq!(second.ranges, [range(10, 11, 1)]);
+    assert!(second.tables.is_empty() && buffer.is_empty());
 }
