@@ -128,12 +128,7 @@ impl Endpoint {
         for (table, rows) in tables {
             let schema = self.schema(table);
             let batch = batch(&schema, rows, &mut to);
-            files.push(
-                self.lake
-                    .encode(table, vec![batch])
-                    .await
-                    .unwrap(),
-            );
+            files.push(self.lake.encode(table, vec![batch]).await.unwrap());
         }
         self.offset.store(to, Ordering::SeqCst);
         let range = OffsetRange::new(0, from, to);
