@@ -3,6 +3,7 @@
 //! A tool that this machine can't have is skipped with its reason; in CI that is an error.
 
 mod redis;
+mod s3;
 
 use std::path::{Path, PathBuf};
 
@@ -112,6 +113,12 @@ pub(crate) fn install() -> Result<Tools> {
             what: "Redis",
             tests: "redis_",
             found: redis::server(),
+        },
+        Tool {
+            variable: "GAMEPIPE_TEST_S3",
+            what: "an S3-compatible server (versitygw)",
+            tests: "s3_",
+            found: s3::server(),
         },
     ]);
     if in_ci() && !tools.skips().is_empty() {

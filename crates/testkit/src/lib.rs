@@ -5,8 +5,11 @@
 
 pub mod clock;
 pub mod conformance;
+mod guarded;
 pub mod place;
 pub mod redis_server;
 pub mod reexec;
+pub mod s3_proxy;
+pub mod s3_server;
 pub mod transfers;
 pub mod wait;

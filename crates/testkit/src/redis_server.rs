@@ -2,13 +2,15 @@
 //! gone with the test, however that ends.
 
 use std::io::{BufRead, BufReader, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::Command;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
+
+use crate::guarded::{Guarded, free_port};
 
 /// Where `redis-server` is, when it is not on the PATH.
 pub const VARIABLE: &str = "GAMEPIPE_TEST_REDIS";
@@ -19,24 +21,13 @@ const START_DEADLINE: Duration = Duration::from_secs(30);
 /// How often a start is tried: another process may take the free port first.
 const START_ATTEMPTS: usize = 5;
 
-/// Runs the server, says its process id, and kills it when the test's end of the pipe closes: also when the test is killed.
-const WATCHDOG: &str = "\"$0\" \"$@\" >/dev/null 2>&1 & echo $!; read -r _; kill -9 $!; wait";
-
 /// A running Redis.
 #[derive(Debug)]
 pub struct RedisServer {
     folder: TempDir,
     port: u16,
     settings: Vec<String>,
-    process: Option<Process>,
-}
-
-#[derive(Debug)]
-struct Process {
-    watchdog: Child,
-    /// Closing it ends the server.
-    pipe: Option<ChildStdin>,
-    id: String,
+    process: Option<Guarded>,
 }
 
 impl RedisServer {
@@ -150,16 +141,10 @@ impl RedisServer {
     }
 
     fn signal(&self, name: &str) {
-        let Some(process) = &self.process else {
-            panic!("the server is not running");
-        };
-        let sent = Command::new("sh")
-            .args(["-c", &format!("kill -{name} {}", process.id)])
-            .status();
-        assert!(
-            sent.is_ok_and(|status| status.success()),
-            "no signal {name}"
-        );
+        match &self.process {
+            Some(process) => process.signal(name),
+            None => panic!("the server is not running"),
+        }
     }
 
     /// Sends a command and gives the answer as text, the parts of a list on lines of their own; an error begins with `-`.
@@ -187,24 +172,22 @@ impl RedisServer {
     /// True when it answers in time.
     fn spawn(&mut self) -> bool {
         self.process = None;
-        let mut process = self.start_process();
+        let process = self.start_process();
         let begun = Instant::now();
         let mut is_up = false;
-        while !is_up && begun.elapsed() < START_DEADLINE && is_alive(&process.id) {
+        while !is_up && begun.elapsed() < START_DEADLINE && process.is_alive() {
             std::thread::sleep(Duration::from_millis(5));
             let answer = self.try_ask(&["PING"]).unwrap_or_default();
             // A server that wants a password is up, too; one that still reads its file is not.
             is_up = answer == "PONG" || answer.starts_with("-NOAUTH");
         }
-        if !is_up {
-            process.pipe = None;
-            return false;
+        if is_up {
+            self.process = Some(process);
         }
-        self.process = Some(process);
-        true
+        is_up
     }
 
-    fn start_process(&self) -> Process {
+    fn start_process(&self) -> Guarded {
         let program = std::env::var(VARIABLE).unwrap_or_else(|_| "redis-server".to_owned());
         let is_there = Command::new(&program).arg("--version").output();
         assert!(
@@ -213,66 +196,33 @@ impl RedisServer {
              redis-server (7.0 or newer), or set {VARIABLE} to its path"
         );
         let port = self.port.to_string();
-        let mut command = Command::new("sh");
-        command.args(["-c", WATCHDOG, &program]);
-        command.args(["--port", &port, "--bind", "127.0.0.1", "--save", ""]);
-        command.args(["--appendonly", "yes", "--appendfsync", "everysec"]);
-        // A replica begins at once, not after the 5 s in which others may join.
-        command.args(["--repl-diskless-sync-delay", "0"]);
-        command
-            .args(["--logfile", "redis.log"])
-            .arg("--dir")
-            .arg(self.folder.path());
-        let spawned = command
-            .args(&self.settings)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn();
-        let mut watchdog = match spawned {
-            Ok(watchdog) => watchdog,
-            Err(error) => panic!("no shell: {error}"),
-        };
-        let pipe = watchdog.stdin.take();
-        let mut id = String::new();
-        if let Some(said) = watchdog.stdout.take() {
-            // Without an id the next step finds that nothing is alive.
-            let _ = BufReader::new(said).read_line(&mut id);
-        }
-        Process {
-            watchdog,
-            pipe,
-            id: id.trim().to_owned(),
-        }
+        let mut arguments: Vec<String> = [
+            "--port",
+            &port,
+            "--bind",
+            "127.0.0.1",
+            "--save",
+            "",
+            "--appendonly",
+            "yes",
+            "--appendfsync",
+            "everysec",
+            // A replica begins at once, not after the 5 s in which others may join.
+            "--repl-diskless-sync-delay",
+            "0",
+            "--logfile",
+            "redis.log",
+            "--dir",
+            ".",
+        ]
+        .map(str::to_owned)
+        .into();
+        arguments.extend(self.settings.iter().cloned());
+        Guarded::start(self.folder.path(), &program, &arguments, &[])
     }
 
     fn log(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("redis.log")).unwrap_or_default()
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        self.pipe = None;
-        let _ = self.watchdog.wait();
-        // It has sent its signal; what is killed holds its port a moment longer.
-        while is_alive(&self.id) {
-            std::thread::sleep(Duration::from_millis(1));
-        }
-    }
-}
-
-fn is_alive(id: &str) -> bool {
-    !id.is_empty()
-        && std::fs::read_to_string(format!("/proc/{id}/stat"))
-            .is_ok_and(|stat| !stat.contains(") Z "))
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr());
-    match listener {
-        Ok(address) => address.port(),
-        Err(error) => panic!("no free port: {error}"),
     }
 }
 
