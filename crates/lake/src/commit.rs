@@ -386,4 +386,7 @@ fn txn(prefix: &str, partition: u32, to: u64, now_micros: i64) -> Txn {
 mod faults;
 
 #[cfg(test)]
+mod s3;
+
+#[cfg(test)]
 mod tests;

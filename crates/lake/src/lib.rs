@@ -2,7 +2,7 @@
 //!
 //! Write side, in the order in which rows pass: [`schema`] (definition -> Arrow), [`lake`] (tables made and grown),
 //! `writer` and `stats` (rows -> Parquet), [`commit`] (one txn per partition, `_epochs` last) over `table_log`, `entry`
-//! and `storage`, [`epoch`] (the audit trail), `maintenance`, [`audit`]. Read side: [`reader`] (pins a consistent cut),
+//! and `storage` (on `store`: a directory or a bucket), [`epoch`] (the audit trail), `maintenance`, [`audit`]. Read side: [`reader`] (pins a consistent cut),
 //! [`snapshot`] (a table at a version), [`provider`] (DataFusion tables).
 //! May import: domain, config, service's clock and failpoints. Owns deltalake.
 
@@ -22,6 +22,8 @@ mod entry;
 
 mod storage;
 
+mod store;
+
 pub mod maintenance;
 
 mod reading;
@@ -38,5 +40,6 @@ pub mod provider;
 
 mod error;
 
-pub use error::LakeError;
+pub use error::{BucketError, LakeError};
 pub use lake::{Lake, LakeTable};
+pub use reading::LakeFile;

@@ -15,7 +15,7 @@ use super::is_epochs;
 use crate::entry::{Entry, Operation, Remove, Txn};
 use crate::error::LakeError;
 use crate::lake::Lake;
-use crate::reading::read_rows;
+use crate::reading::{LakeFile, read_rows};
 use crate::schema::{column, epoch_column};
 use crate::table_log::{Fence, TableLog, maintenance_app};
 use crate::writer::{EncodedFile, encode_file};
@@ -96,12 +96,12 @@ impl Lake {
         schema: &SchemaRef,
         chosen: &[Small],
     ) -> Result<(), LakeError> {
-        let paths: Vec<_> = chosen
+        let files: Vec<_> = chosen
             .iter()
-            .map(|file| self.storage.full(&log.path(&file.path)))
+            .map(|file| self.storage.file(log.path(&file.path), file.size))
             .collect();
         let (name, schema) = (log.name().to_owned(), schema.clone());
-        let file = tokio::task::spawn_blocking(move || merged_file(&name, &schema, date, &paths))
+        let file = tokio::task::spawn_blocking(move || merged_file(&name, &schema, date, &files))
             .await
             .map_err(|error| LakeError::Worker(error.to_string()))??;
         let mut add = self.store_file(log.name(), file).await?;
@@ -191,7 +191,7 @@ fn merged_file(
     table: &str,
     schema: &SchemaRef,
     date: Option<NaiveDate>,
-    paths: &[std::path::PathBuf],
+    files: &[LakeFile],
 ) -> Result<EncodedFile, LakeError> {
     let kept: Vec<usize> = (0..schema.fields().len())
         .filter(|index| schema.field(*index).name() != column::EVENT_DATE)
@@ -201,8 +201,8 @@ fn merged_file(
         .map(SchemaRef::new)
         .map_err(|error| LakeError::encoding(table, &error))?;
     let mut batches = Vec::new();
-    for path in paths {
-        batches.extend(read_rows(table, path, &schema)?);
+    for file in files {
+        batches.extend(read_rows(table, file, &schema)?);
     }
     let sorted = sorted(&schema, &batches).map_err(|error| LakeError::encoding(table, &error))?;
     drop(batches);

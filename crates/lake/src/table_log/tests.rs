@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Fence, TableLog};
 use crate::entry::{Entry, Operation, Remove, Txn, entry_path};
 use crate::error::LakeError;
-use crate::storage::Storage;
+use crate::storage::tests::directory;
 
 fn log(folder: &tempfile::TempDir) -> TableLog {
-    TableLog::new("t", "arena", Storage::new(folder.path(), 1))
+    TableLog::new("t", "arena", directory(folder.path(), 1))
 }
 
 fn entry(id: &str, partition: u32, to: i64) -> Entry {
@@ -37,7 +37,7 @@ async fn commit_that_landed_although_the_store_failed_is_recognised() {
     let log = resumed(&folder).await;
     let own = entry("own", 0, 5);
     // The store said nothing, yet the entry is there: the same commit tried again must not be a second one.
-    let storage = Storage::new(folder.path(), 2);
+    let storage = directory(folder.path(), 2);
     storage
         .put_new(&log.path(&entry_path(1)), own.encode())
         .await
