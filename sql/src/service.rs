@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use gamepipe_config::lake::LakeConfig;
 use gamepipe_config::sql::SqlConfig;
 use gamepipe_domain::definition::game::Game;
 use gamepipe_lake::reader::LakeReader;
@@ -59,7 +60,13 @@ pub async fn try_statements(
         threads: 1,
         ..SqlConfig::default()
     };
-    let engine = Engine::build(config, LakeReader::open(nowhere, game), clock)?;
+    let nowhere = LakeConfig {
+        path: nowhere.display().to_string(),
+        ..LakeConfig::default()
+    };
+    let reader =
+        LakeReader::open(&nowhere, game).map_err(|error| SqlError::Engine(error.to_string()))?;
+    let engine = Engine::build(config, reader, clock)?;
     let mut results = Vec::new();
     for statement in statements {
         results.push(try_statement(&engine, statement).await);

@@ -6,6 +6,7 @@ mod kafka;
 mod maven;
 mod python;
 mod redis;
+mod s3;
 mod spark;
 
 use std::path::{Path, PathBuf};
@@ -128,6 +129,12 @@ pub(crate) fn install() -> Result<Tools> {
             what: "Delta Lake for Spark",
             tests: "spark_",
             found: spark::jars(),
+        },
+        Tool {
+            variable: "GAMEPIPE_TEST_S3",
+            what: "an S3-compatible server (versitygw)",
+            tests: "s3_",
+            found: s3::server(),
         },
         Tool {
             variable: "GAMEPIPE_TEST_KAFKA",

@@ -82,7 +82,7 @@ impl Stack {
             .prepare()
             .await
             .context("failed to prepare the lake")?;
-        let reader = LakeReader::open(Path::new(&settings.lake.path), Arc::clone(&game));
+        let reader = LakeReader::open(&settings.lake, Arc::clone(&game))?;
         // From here on a lake that vanishes is told from one that has nothing yet.
         reader.cut().await.context("failed to read the lake")?;
         let sql = SqlService::build(

@@ -50,7 +50,7 @@ async fn main() -> Result<(), Failure> {
     let maintenance = StreamerConfig::default();
     let mut rounds = Rounds::default();
     let mut round = Duration::ZERO;
-    let reader = LakeReader::open(&path, game.clone());
+    let reader = LakeReader::open(&config, game.clone())?;
     println!(
         "{:>8} {:>8} {:>8} {:>12} {:>10} {:>10} {:>6}",
         "epoch", "p50 ms", "p99 ms", "open new ms", "follow ms", "round ms", "MiB"
@@ -68,7 +68,7 @@ async fn main() -> Result<(), Failure> {
         }
         if is_shown((epoch + 1) / WINDOW) {
             times.sort_unstable();
-            let fresh = open_tables(&LakeReader::open(&path, game.clone())).await?;
+            let fresh = open_tables(&LakeReader::open(&config, game.clone())?).await?;
             let followed = open_tables(&reader).await?;
             println!(
                 "{:>8} {:>8.2} {:>8.2} {:>12.1} {:>10.1} {:>10.1} {:>6}",

@@ -1,6 +1,5 @@
 //! Audit: is every record of the log in the lake exactly once? Answered from the Parquet files themselves.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow::datatypes::{Field, Schema, SchemaRef};
@@ -13,6 +12,7 @@ use serde::Serialize;
 use crate::epoch::OffsetRange;
 use crate::error::LakeError;
 use crate::lake::Lake;
+use crate::reading::LakeFile;
 use crate::schema::column;
 
 mod epochs;
@@ -207,21 +207,21 @@ async fn files_of(
     lake: &Lake,
     table: &str,
     version: u64,
-) -> Result<(Vec<PathBuf>, SchemaRef), LakeError> {
+) -> Result<(Vec<LakeFile>, SchemaRef), LakeError> {
     let opened = lake.delta_table_at(table, version).await?;
     let snapshot = opened
         .snapshot()
         .map_err(|error| LakeError::delta(table, &error))?;
     let schema = snapshot.snapshot().arrow_schema();
     let files = paths_of(lake, table, &opened).await?;
-    Ok((files.into_iter().map(|(path, _)| path).collect(), schema))
+    Ok((files.into_iter().map(|(file, _)| file).collect(), schema))
 }
 
 async fn paths_of(
     lake: &Lake,
     table: &str,
     opened: &DeltaTable,
-) -> Result<Vec<(PathBuf, Option<String>)>, LakeError> {
+) -> Result<Vec<(LakeFile, Option<String>)>, LakeError> {
     let files: Vec<LogicalFileView> = opened
         .get_active_add_actions_by_partitions(&[])
         .try_collect()
@@ -234,7 +234,8 @@ async fn paths_of(
                 .partition_values_map()
                 .remove(column::EVENT_DATE)
                 .flatten();
-            (lake.storage.full(&format!("{table}/{}", file.path())), date)
+            let path = format!("{table}/{}", file.path());
+            (lake.storage.file(path, file.size()), date)
         })
         .collect())
 }
@@ -245,7 +246,7 @@ impl Lake {
     pub async fn newest_files(
         &self,
         table: &str,
-    ) -> Result<(Vec<(PathBuf, Option<String>)>, SchemaRef), LakeError> {
+    ) -> Result<(Vec<(LakeFile, Option<String>)>, SchemaRef), LakeError> {
         let opened = self.delta_table(table).await?;
         let snapshot = opened
             .snapshot()

@@ -351,4 +351,7 @@ pub(crate) fn base_version(newest: Option<&Newest>, table: &str) -> u64 {
 mod faults;
 
 #[cfg(test)]
+mod s3;
+
+#[cfg(test)]
 mod tests;

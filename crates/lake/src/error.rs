@@ -4,6 +4,11 @@ use std::io;
 
 use gamepipe_service::failpoint::FailpointError;
 
+mod bucket;
+
+pub use bucket::BucketError;
+pub(crate) use bucket::{Asked, explain};
+
 /// Errors of the lake's write side and its audit.
 #[derive(Debug, thiserror::Error)]
 pub enum LakeError {
@@ -17,10 +22,22 @@ pub enum LakeError {
         /// Why.
         source: io::Error,
     },
-    /// The lake's directory can't be used.
+    /// The lake's bucket did not do what was asked.
+    #[error("can't {action} {path} of the lake in {lake}: {source}")]
+    Bucket {
+        /// What was tried: `read`, `write`, `list` or `remove`.
+        action: &'static str,
+        /// Which object, relative to the lake.
+        path: String,
+        /// Where the lake is.
+        lake: String,
+        /// Why.
+        source: BucketError,
+    },
+    /// The lake's directory or bucket can't be used.
     #[error("{path} can't be the lake: {detail}")]
     Path {
-        /// The directory.
+        /// The directory or bucket.
         path: String,
         /// Why.
         detail: String,

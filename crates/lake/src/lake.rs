@@ -1,13 +1,12 @@
 //! The lake of one game: its tables, and how they are made and grown.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64};
 
 use arrow::datatypes::SchemaRef;
 use deltalake::kernel::Snapshot;
-use deltalake::{DeltaTable, DeltaTableBuilder, DeltaTableError};
+use deltalake::{DeltaTable, DeltaTableError};
 use futures::future::try_join_all;
 use gamepipe_config::lake::LakeConfig;
 use gamepipe_domain::definition::Game;
@@ -15,8 +14,7 @@ use gamepipe_domain::definition::game::Table;
 use gamepipe_domain::definition::system::EPOCHS;
 use gamepipe_service::clock::SharedClock;
 use serde_json::Value;
-use tokio::sync::Mutex;
-use url::Url;
+use tokio::sync::{Mutex, OnceCell};
 
 use crate::commit::Landing;
 use crate::entry::{Entry, Operation, create_entry, schema_string};
@@ -31,10 +29,9 @@ use crate::table_log::{Fence, TableLog};
 /// How often columns are added anew when other writers commit at the same time.
 const MAX_GROWTH_ATTEMPTS: u32 = 16;
 
-/// A directory of Delta tables, one game's. Share it behind an `Arc`.
+/// Delta tables in a directory or a bucket, one game's. Share it behind an `Arc`.
 #[derive(Debug)]
 pub struct Lake {
-    root: PathBuf,
     game: String,
     tables: Vec<LakeTable>,
     logs: BTreeMap<String, TableLog>,
@@ -44,6 +41,8 @@ pub struct Lake {
     // The newest epoch that is known, also while an epoch is being landed, and when it was last looked for.
     pub(crate) known_epoch: AtomicU64,
     pub(crate) looked_micros: AtomicI64,
+    // That the store was checked.
+    checked: OnceCell<()>,
 }
 
 /// A table with events' rows.
@@ -56,8 +55,8 @@ pub struct LakeTable {
 }
 
 impl Lake {
-    /// The lake of a game in a directory, which is made when it is absent. Tables are not touched: a process that only
-    /// reads opens the lake too; [`Self::prepare`] makes them.
+    /// The lake of a game in a directory, which is made when it is absent, or in a bucket, which is not asked yet. Tables
+    /// are not touched: a process that only reads opens the lake too; [`Self::prepare`] makes them.
     pub fn open(
         config: &LakeConfig,
         game: Arc<Game>,
@@ -73,18 +72,7 @@ impl Lake {
         declared: &[Table],
         clock: SharedClock,
     ) -> Result<Self, LakeError> {
-        let refuse = |detail: String| LakeError::Path {
-            path: config.path.clone(),
-            detail,
-        };
-        if config.path.is_empty() {
-            return Err(refuse("no path is configured".to_owned()));
-        }
-        std::fs::create_dir_all(&config.path).map_err(|error| refuse(error.to_string()))?;
-        let root = Path::new(&config.path)
-            .canonicalize()
-            .map_err(|error| refuse(error.to_string()))?;
-        let storage = Storage::new(&root, clock.seed());
+        let storage = Storage::open(config, clock.seed())?;
         let tables: Vec<LakeTable> = with_system_tables(declared)
             .into_iter()
             .map(|table| LakeTable {
@@ -101,7 +89,6 @@ impl Lake {
             .collect();
         let landing = Mutex::new(Landing::default());
         Ok(Self {
-            root,
             game: game.to_owned(),
             tables,
             logs,
@@ -110,6 +97,7 @@ impl Lake {
             landing,
             known_epoch: AtomicU64::new(0),
             looked_micros: AtomicI64::new(0),
+            checked: OnceCell::new(),
         })
     }
 
@@ -123,11 +111,6 @@ impl Lake {
         self
     }
 
-    /// The directory, absolute.
-    pub fn root(&self) -> &Path {
-        &self.root
-    }
-
     /// The game's name.
     pub fn game(&self) -> &str {
         &self.game
@@ -138,19 +121,14 @@ impl Lake {
         &self.tables
     }
 
-    /// Where a table is.
-    pub fn table_url(&self, name: &str) -> Result<Url, LakeError> {
-        let path = self.root.join(name);
-        Url::from_directory_path(&path).map_err(|()| LakeError::Path {
-            path: path.display().to_string(),
-            detail: "it has no form as a URL".to_owned(),
-        })
-    }
-
-    /// Makes every table that is absent and adds every column that is missing, all tables at once. An existing column of
+    /// Checks a bucket once: that this process may do what landing does, and that of two writers of one new object one is
+    /// refused. Makes every table that is absent and adds every column that is missing, all tables at once. An existing column of
     /// another type is an error; a column that the definition has no more stays, and is null from then on. So is a table
     /// that has landed rows and is not there any more: an empty one in its place would hide the loss.
     pub async fn prepare(&self) -> Result<(), LakeError> {
+        self.checked
+            .get_or_try_init(|| self.storage.check())
+            .await?;
         self.check_nothing_is_lost().await?;
         let mut work: Vec<_> = Vec::with_capacity(self.tables.len() + 1);
         for table in &self.tables {
@@ -218,9 +196,9 @@ impl Lake {
 
     /// A table as Delta readers see it, at its newest version.
     pub(crate) async fn delta_table(&self, name: &str) -> Result<DeltaTable, LakeError> {
-        let url = self.table_url(name)?;
-        match deltalake::open_table(url).await {
-            Ok(table) => Ok(table),
+        let mut table = self.storage.delta_table(name)?;
+        match table.load().await {
+            Ok(()) => Ok(table),
             Err(error) => Err(self.unreadable(name, &error).await),
         }
     }
@@ -231,13 +209,9 @@ impl Lake {
         name: &str,
         version: u64,
     ) -> Result<DeltaTable, LakeError> {
-        let opened = DeltaTableBuilder::from_url(self.table_url(name)?)
-            .map_err(|error| LakeError::delta(name, &error))?
-            .with_version(version)
-            .load()
-            .await;
-        match opened {
-            Ok(table) => Ok(table),
+        let mut table = self.storage.delta_table(name)?;
+        match table.load_version(version).await {
+            Ok(()) => Ok(table),
             Err(error) => Err(self.unreadable(name, &error).await),
         }
     }
@@ -302,10 +276,8 @@ impl Lake {
 
     /// The newest `metaData` action of a table.
     async fn metadata(&self, name: &str) -> Result<Value, LakeError> {
-        let delta = |error: DeltaTableError| LakeError::delta(name, &error);
-        let table =
-            DeltaTableBuilder::from_url(self.table_url(name)?).and_then(DeltaTableBuilder::build);
-        let opened = Snapshot::try_new(table.map_err(delta)?.log_store().as_ref(), None).await;
+        let table = self.storage.delta_table(name)?;
+        let opened = Snapshot::try_new(table.log_store().as_ref(), None).await;
         let snapshot = match opened {
             Ok(snapshot) => snapshot,
             Err(error) => return Err(self.unreadable(name, &error).await),

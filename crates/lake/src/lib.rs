@@ -2,7 +2,8 @@
 //!
 //! Write side, in the order in which rows pass: [`schema`] (definition -> Arrow), [`lake`] (tables made and grown),
 //! `writer` and `stats` (rows -> Parquet), [`commit`] (an `intent` decides, then one entry per table, `_epochs` last) over
-//! `table_log`, `entry` and `storage`, [`epoch`] (the audit trail), `maintenance`, [`audit`]. Read side: [`reader`] (pins a consistent cut),
+//! `table_log`, `entry` and `storage` (on `store`: a directory or a bucket), [`epoch`] (the audit trail), `maintenance`,
+//! [`audit`]. Read side: [`reader`] (pins a consistent cut),
 //! [`snapshot`] (a table at a version), [`provider`] (DataFusion tables).
 //! May import: domain, config, service's clock and failpoints. Owns deltalake.
 
@@ -24,6 +25,8 @@ mod entry;
 
 mod storage;
 
+mod store;
+
 pub mod maintenance;
 
 mod reading;
@@ -40,5 +43,6 @@ pub mod provider;
 
 mod error;
 
-pub use error::LakeError;
+pub use error::{BucketError, LakeError};
 pub use lake::{Lake, LakeTable};
+pub use reading::LakeFile;

@@ -24,11 +24,16 @@ use object_store::{ObjectMeta, ObjectStore};
 
 use crate::snapshot::statistics::statistics_of;
 use crate::snapshot::{DataFile, TableSnapshot};
+use crate::store::LakeStore;
 
 mod prune;
 
 /// The URL under which a session finds the lake's store, when it looks for it by URL.
 pub const STORE_URL: &str = "lake://lake";
+
+/// How many files of a bucket one scan reads at the same time, though fewer threads decode them: a request takes
+/// milliseconds in which nothing else would happen.
+const REMOTE_READS: usize = 16;
 
 /// One table of a cut, with the columns that a schema shows.
 #[derive(Debug)]
@@ -40,15 +45,12 @@ pub(crate) struct PinnedTable {
     partition_fields: Vec<FieldRef>,
     snapshot: Arc<TableSnapshot>,
     store: Arc<dyn ObjectStore>,
+    is_remote: bool,
 }
 
 impl PinnedTable {
     /// `schema` may leave out columns of the snapshot, and have some that it lacks yet (they are null).
-    pub(crate) fn new(
-        schema: SchemaRef,
-        snapshot: Arc<TableSnapshot>,
-        store: Arc<dyn ObjectStore>,
-    ) -> Self {
+    pub(crate) fn new(schema: SchemaRef, snapshot: Arc<TableSnapshot>, store: &LakeStore) -> Self {
         let is_partition = |field: &&FieldRef| snapshot.partition_columns.contains(field.name());
         let partition_fields: Vec<FieldRef> = schema
             .fields()
@@ -63,7 +65,8 @@ impl PinnedTable {
             file_schema,
             partition_fields,
             snapshot,
-            store,
+            store: Arc::clone(store.objects()),
+            is_remote: store.is_remote(),
         }
     }
 
@@ -175,7 +178,13 @@ impl TableProvider for PinnedTable {
                 self.store.clone(),
                 cache,
             )));
-        let parts = state.config().target_partitions().min(files.len()).max(1);
+        let threads = state.config().target_partitions();
+        let wanted = if self.is_remote {
+            threads.max(REMOTE_READS)
+        } else {
+            threads
+        };
+        let parts = wanted.min(files.len()).max(1);
         let group = FileGroup::new(
             files
                 .iter()

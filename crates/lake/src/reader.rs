@@ -1,22 +1,20 @@
 //! The lake as queries see it: one consistent cut at a time.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path as FilePath;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use arrow::datatypes::SchemaRef;
 use datafusion::datasource::TableProvider;
+use gamepipe_config::lake::LakeConfig;
 use gamepipe_domain::definition::game::{Game, Table};
 use gamepipe_domain::definition::system;
 use object_store::ObjectStore;
-use object_store::local::LocalFileSystem;
-use object_store::path::Path;
-use object_store::prefix::PrefixStore;
-use url::Url;
 
+use crate::error::{BucketError, LakeError};
 use crate::provider::PinnedTable;
 use crate::snapshot::TableSnapshot;
 use crate::snapshot::followed_log::FollowedLog;
+use crate::store::LakeStore;
 
 mod declared;
 mod epochs;
@@ -33,6 +31,16 @@ pub enum ReadError {
         path: String,
         /// Why.
         source: object_store::Error,
+    },
+    /// An object of a bucket can't be read.
+    #[error("can't read {path} of the lake in {lake}: {source}")]
+    Bucket {
+        /// Below the lake's root.
+        path: String,
+        /// Where the lake is.
+        lake: String,
+        /// Why.
+        source: BucketError,
     },
     /// A table's log says something that this reader can't follow.
     #[error("table {table}: {reason}")]
@@ -57,39 +65,33 @@ pub enum View {
 #[derive(Debug)]
 pub struct LakeReader {
     game: Arc<Game>,
-    store: Arc<dyn ObjectStore>,
+    store: LakeStore,
     epochs: EpochTail,
-    root: Url,
     logs: BTreeMap<String, Arc<FollowedLog>>,
     /// Tables that epochs name and the definition no longer has.
     dropped: Mutex<BTreeMap<String, Arc<FollowedLog>>>,
 }
 
 impl LakeReader {
-    /// A reader of the lake in the directory `root`. Nothing is read yet; the directory need not exist.
-    pub fn open(root: &FilePath, game: Arc<Game>) -> Arc<Self> {
-        let absolute = std::path::absolute(root).unwrap_or_else(|_| root.to_owned());
-        let prefix = Path::from_absolute_path(&absolute).unwrap_or_default();
-        let store: Arc<dyn ObjectStore> =
-            Arc::new(PrefixStore::new(LocalFileSystem::new(), prefix));
-        let url = Url::from_directory_path(&absolute).unwrap_or_else(|()| {
-            // An absolute path always makes a URL; what remains finds no table and says so.
-            Url::from_directory_path("/").unwrap_or_else(|()| unreachable!("/ is a directory path"))
-        });
+    /// A reader of the lake that the settings name. Nothing is read yet; a directory need not exist.
+    ///
+    /// # Errors
+    /// [`LakeError::Path`] when the settings name nothing that can be a lake.
+    pub fn open(config: &LakeConfig, game: Arc<Game>) -> Result<Arc<Self>, LakeError> {
+        let store = LakeStore::open(config)?;
         let mut logs = BTreeMap::new();
         let declared = game.tables().iter().map(|table| table.name.as_str());
         for name in declared.chain(system::RESERVED_TABLES) {
-            let log = FollowedLog::new(name, store.clone(), url.clone());
+            let log = FollowedLog::new(name, store.clone());
             logs.insert(name.to_owned(), Arc::new(log));
         }
-        Arc::new(Self {
+        Ok(Arc::new(Self {
             game,
             epochs: EpochTail::new(store.clone()),
             store,
-            root: url,
             logs,
             dropped: Mutex::default(),
-        })
+        }))
     }
 
     /// The game whose lake this is.
@@ -99,19 +101,13 @@ impl LakeReader {
 
     /// The lake's files; nothing else can be reached through it.
     pub fn store(&self) -> &Arc<dyn ObjectStore> {
-        &self.store
+        self.store.objects()
     }
 
     /// The log of a table that the definition no longer has.
     fn dropped(&self, name: &str) -> Arc<FollowedLog> {
         let mut dropped = self.dropped.lock().unwrap_or_else(PoisonError::into_inner);
-        let new = || {
-            Arc::new(FollowedLog::new(
-                name,
-                self.store.clone(),
-                self.root.clone(),
-            ))
-        };
+        let new = || Arc::new(FollowedLog::new(name, self.store.clone()));
         dropped.entry(name.to_owned()).or_insert_with(new).clone()
     }
 
@@ -228,7 +224,7 @@ impl Cut {
         Ok(Some(Arc::new(PinnedTable::new(
             schema,
             snapshot,
-            self.reader.store.clone(),
+            &self.reader.store,
         ))))
     }
 

@@ -101,8 +101,7 @@ impl TableLog {
             LakeError::corrupt(
                 &self.name,
                 format!(
-                    "entry {version} of its log can't be read ({error}); bring {} back from a copy",
-                    path.display()
+                    "entry {version} of its log can't be read ({error}); bring {path} back from a copy"
                 ),
             )
         })

@@ -11,5 +11,7 @@ pub mod place;
 mod process;
 pub mod redis_server;
 pub mod reexec;
+pub mod s3_proxy;
+pub mod s3_server;
 pub mod transfers;
 pub mod wait;

@@ -23,9 +23,20 @@ impl Process {
     /// # Panics
     /// When there is no shell.
     pub(crate) fn start(program: &str, arguments: &[String], log: impl Into<Stdio>) -> Self {
+        Self::start_with(program, arguments, &[], log)
+    }
+
+    /// As [`Self::start`], with variables.
+    pub(crate) fn start_with(
+        program: &str,
+        arguments: &[String],
+        variables: &[(&str, &str)],
+        log: impl Into<Stdio>,
+    ) -> Self {
         let spawned = Command::new("sh")
             .args(["-c", WATCHDOG, program])
             .args(arguments)
+            .envs(variables.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(log)

@@ -9,9 +9,20 @@ use super::{ErrorCode, QueryError};
 
 impl From<ReadError> for QueryError {
     fn from(error: ReadError) -> Self {
-        tracing::error!(%error, "the lake can't be read");
-        Self::new(ErrorCode::LakeUnavailable, error.to_string())
+        of_read(&error)
     }
+}
+
+/// What a bucket's operator must change is for the log; who asks learns what is the matter.
+fn of_read(error: &ReadError) -> QueryError {
+    tracing::error!(%error, "the lake can't be read");
+    let text = match error {
+        ReadError::Bucket { path, .. } => {
+            format!("can't read {path} of the lake; the server's log says more")
+        }
+        _ => error.to_string(),
+    };
+    QueryError::new(ErrorCode::LakeUnavailable, text)
 }
 
 impl From<DataFusionError> for QueryError {
@@ -81,7 +92,7 @@ fn of_external(inner: &(dyn std::error::Error + Send + Sync + 'static)) -> Query
         return of_arrow(arrow);
     }
     if let Some(read) = inner.downcast_ref::<ReadError>() {
-        return QueryError::new(ErrorCode::LakeUnavailable, read.to_string());
+        return of_read(read);
     }
     internal()
 }

@@ -94,7 +94,7 @@ impl Endpoint {
         let lake = Arc::new(Lake::open(&lake_config, game.clone(), clock.clone()).unwrap());
         lake.prepare().await.unwrap();
         lake.resume("one", 1).await.unwrap();
-        let reader = LakeReader::open(&path, game.clone());
+        let reader = LakeReader::open(&lake_config, game.clone()).unwrap();
         let service = SqlService::build(config, game, reader, clock, Probes::default()).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

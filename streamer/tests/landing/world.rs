@@ -5,11 +5,12 @@
     reason = "in a test's helpers a failure is the test's"
 )]
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arrow::array::RecordBatch;
+use arrow::array::{ArrayRef, RecordBatch, StringArray, new_null_array};
+use arrow::datatypes::DataType;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use gamepipe_config::lake::LakeConfig;
 use gamepipe_config::streamer::StreamerConfig;
@@ -200,48 +201,26 @@ pub(crate) async fn rows(lake: &Lake, table: &str, columns: &[&str]) -> Vec<Stri
 pub(crate) async fn read(lake: &Lake, table: &str) -> Result<Vec<RecordBatch>, LakeError> {
     let (files, schema) = lake.newest_files(table).await?;
     let mut batches = Vec::new();
-    for (path, date) in files {
-        batches.extend(read_file(&path, date.as_deref(), &schema));
+    for (file, date) in files {
+        let dates = |rows: usize| -> ArrayRef {
+            match &date {
+                Some(date) => Arc::new(StringArray::from(vec![date.as_str(); rows])),
+                None => new_null_array(&DataType::Utf8, rows),
+            }
+        };
+        for batch in file.read(&schema).await? {
+            let columns = schema.fields().iter().map(|field| {
+                let values = match (batch.column_by_name(field.name()), field.name().as_str()) {
+                    (_, "_event_date") => dates(batch.num_rows()),
+                    (Some(values), _) => values.clone(),
+                    (None, _) => new_null_array(field.data_type(), batch.num_rows()),
+                };
+                (field.name().clone(), values, true)
+            });
+            batches.push(RecordBatch::try_from_iter_with_nullable(columns).unwrap());
+        }
     }
     Ok(batches)
-}
-
-fn read_file(
-    path: &PathBuf,
-    date: Option<&str>,
-    schema: &arrow::datatypes::SchemaRef,
-) -> Vec<RecordBatch> {
-    use arrow::array::{ArrayRef, StringArray, new_null_array};
-    let file = std::fs::File::open(path).unwrap();
-    let reader = parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(file)
-        .unwrap()
-        .build()
-        .unwrap();
-    reader
-        .map(|batch| {
-            let batch = batch.unwrap();
-            let columns: Vec<(String, ArrayRef)> = schema
-                .fields()
-                .iter()
-                .map(|field| {
-                    let values: ArrayRef = match (batch.column_by_name(field.name()), date) {
-                        (Some(values), _) => values.clone(),
-                        (None, Some(date)) if field.name() == "_event_date" => {
-                            Arc::new(StringArray::from(vec![date; batch.num_rows()]))
-                        }
-                        _ => new_null_array(field.data_type(), batch.num_rows()),
-                    };
-                    (field.name().clone(), values)
-                })
-                .collect();
-            RecordBatch::try_from_iter_with_nullable(
-                columns
-                    .into_iter()
-                    .map(|(name, values)| (name, values, true)),
-            )
-            .unwrap()
-        })
-        .collect()
 }
 
 /// Waits until that many records have landed.

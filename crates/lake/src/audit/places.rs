@@ -1,14 +1,12 @@
 //! Where the rows of a table's files come from.
 
-use std::path::PathBuf;
-
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{Int32Type, Int64Type, SchemaRef};
 
 use super::offsets::OffsetSet;
 use super::{NAMED, RowPlace};
 use crate::error::LakeError;
-use crate::reading::read_rows;
+use crate::reading::{LakeFile, read_rows};
 use crate::schema::column;
 
 /// What the files of one table hold.
@@ -23,7 +21,7 @@ pub(super) struct Found {
 /// Reads where all rows of these files come from. Blocks.
 pub(super) fn read_places(
     table: &str,
-    files: &[PathBuf],
+    files: &[LakeFile],
     wanted: &SchemaRef,
     landed: &[u64],
 ) -> Result<Found, LakeError> {

@@ -1,13 +1,11 @@
 //! The commit protocol on a store that refuses, times out, and lies about outcomes: each offset lands once all the same.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use gamepipe_config::lake::LakeConfig;
 use gamepipe_service::clock::{Clock, SystemClock};
-use parquet::file::reader::{FileReader, SerializedFileReader};
 
-use super::tests::{GENERATION, PARTITIONS, rows};
+use super::tests::{GENERATION, PARTITIONS, at, rows};
 use super::{EncodedEpoch, Resume};
 use crate::audit::audit;
 use crate::epoch::OffsetRange;
@@ -16,33 +14,29 @@ use crate::lake::Lake;
 use crate::storage::faults::{Faults, mixed};
 
 /// The variable that repeats one seed.
-const SEED: &str = "GAMEPIPE_TEST_SEED";
+pub(super) const SEED: &str = "GAMEPIPE_TEST_SEED";
 /// How many seeds are tried, and how many epochs each.
 const SEEDS: u64 = 6;
 const EPOCHS_PER_SEED: u64 = 40;
 
-fn open(path: &Path) -> Lake {
-    let config = LakeConfig {
-        path: path.display().to_string(),
-        ..LakeConfig::default()
-    };
-    Lake::open_tables(&config, "arena", &[], Arc::new(SystemClock)).unwrap()
+pub(super) fn open(config: &LakeConfig) -> Lake {
+    Lake::open_tables(config, "arena", &[], Arc::new(SystemClock)).unwrap()
 }
 
 /// As the streamer does: begins anew from the resume point after every error, and is started again now and then.
-struct Lander<'a> {
-    path: &'a Path,
+pub(super) struct Lander {
+    config: LakeConfig,
     faults: Arc<Faults>,
-    lake: Lake,
+    pub(super) lake: Lake,
     resume: Option<Resume>,
-    errors: u64,
+    pub(super) errors: u64,
 }
 
-impl<'a> Lander<'a> {
-    fn start(path: &'a Path, faults: Arc<Faults>) -> Self {
-        let lake = open(path).on_faulty_store(Arc::clone(&faults));
+impl Lander {
+    pub(super) fn start(config: LakeConfig, faults: Arc<Faults>) -> Self {
+        let lake = open(&config).on_faulty_store(Arc::clone(&faults));
         Self {
-            path,
+            config,
             faults,
             lake,
             resume: None,
@@ -51,13 +45,13 @@ impl<'a> Lander<'a> {
     }
 
     /// A new process on the same store: what the old one had under way may still arrive.
-    fn restart(&mut self) {
-        self.lake = open(self.path).on_faulty_store(Arc::clone(&self.faults));
+    pub(super) fn restart(&mut self) {
+        self.lake = open(&self.config).on_faulty_store(Arc::clone(&self.faults));
         self.resume = None;
     }
 
     /// One attempt at an epoch up to `highs`; an error leaves it to the next one.
-    async fn attempt(&mut self, highs: &[u64]) -> Result<(), LakeError> {
+    pub(super) async fn attempt(&mut self, highs: &[u64]) -> Result<(), LakeError> {
         let resume = match self.resume.take() {
             Some(resume) => resume,
             None => {
@@ -94,13 +88,13 @@ impl<'a> Lander<'a> {
         Ok(())
     }
 
-    async fn try_once(&mut self, highs: &[u64]) {
+    pub(super) async fn try_once(&mut self, highs: &[u64]) {
         if self.attempt(highs).await.is_err() {
             self.errors += 1;
         }
     }
 
-    fn is_done(&self, highs: &[u64]) -> bool {
+    pub(super) fn is_done(&self, highs: &[u64]) -> bool {
         self.resume
             .as_ref()
             .is_some_and(|resume| resume.next == highs)
@@ -108,20 +102,24 @@ impl<'a> Lander<'a> {
 }
 
 /// The rows in the files that any Delta reader is told of, counted from the files themselves.
-async fn rows_of_files(lake: &Lake, table: &str) -> u64 {
-    let (files, _) = lake.newest_files(table).await.unwrap();
-    let count = |path: &std::path::PathBuf| {
-        let reader = SerializedFileReader::new(std::fs::File::open(path).unwrap()).unwrap();
-        reader.metadata().file_metadata().num_rows().unsigned_abs()
-    };
-    files.iter().map(|(path, _)| count(path)).sum()
+pub(super) async fn rows_of_files(lake: &Lake, table: &str) -> u64 {
+    let (files, schema) = lake.newest_files(table).await.unwrap();
+    let mut count = 0;
+    for (file, _) in files {
+        let batches = file.read(&schema).await.unwrap();
+        count += batches
+            .iter()
+            .map(|batch| batch.num_rows() as u64)
+            .sum::<u64>();
+    }
+    count
 }
 
 async fn land_through_faults(seed: u64) -> Vec<u64> {
     eprintln!("repeat with {SEED}={seed}");
     let folder = tempfile::tempdir().unwrap();
     let faults = Arc::new(Faults::new(seed));
-    let mut lander = Lander::start(folder.path(), Arc::clone(&faults));
+    let mut lander = Lander::start(at(folder.path()), Arc::clone(&faults));
     let mut highs = vec![0_u64; PARTITIONS as usize];
     faults.arm(true);
     for round in 0..EPOCHS_PER_SEED {
@@ -140,7 +138,7 @@ async fn land_through_faults(seed: u64) -> Vec<u64> {
             break;
         }
     }
-    let lake = open(folder.path());
+    let lake = open(&at(folder.path()));
     let found = audit(&lake).await.unwrap();
     assert_eq!(found.landed, highs, "seed {seed}: {found:#?}");
     assert!(found.is_clean(), "seed {seed}: {found:#?}");
@@ -180,7 +178,7 @@ async fn store_that_fails_and_lies_loses_and_doubles_nothing() {
 async fn lake_that_was_removed_while_landing_is_not_begun_anew() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("lake");
-    let mut lander = Lander::start(&path, Arc::new(Faults::new(0)));
+    let mut lander = Lander::start(at(&path), Arc::new(Faults::new(0)));
     lander.attempt(&[5, 0, 0]).await.unwrap();
     let away = folder.path().join("away");
     std::fs::rename(&path, &away).unwrap();
@@ -212,11 +210,11 @@ async fn lake_that_was_removed_while_landing_is_not_begun_anew() {
 #[tokio::test]
 async fn table_that_has_lost_its_files_is_named_and_not_made_anew() {
     let folder = tempfile::tempdir().unwrap();
-    let mut lander = Lander::start(folder.path(), Arc::new(Faults::new(0)));
+    let mut lander = Lander::start(at(folder.path()), Arc::new(Faults::new(0)));
     lander.attempt(&[5, 3, 0]).await.unwrap();
     let name = lander.lake.tables()[0].table.name.clone();
     std::fs::remove_dir_all(folder.path().join(&name)).unwrap();
-    let restarted = open(folder.path());
+    let restarted = open(&at(folder.path()));
     for error in [
         restarted.prepare().await.unwrap_err(),
         audit(&restarted).await.unwrap_err(),
@@ -231,13 +229,13 @@ async fn table_that_has_lost_its_files_is_named_and_not_made_anew() {
 #[tokio::test]
 async fn audit_without_epochs_counts_rows_as_unexplained_and_an_empty_lake_as_unsound() {
     let folder = tempfile::tempdir().unwrap();
-    let mut lander = Lander::start(folder.path(), Arc::new(Faults::new(0)));
+    let mut lander = Lander::start(at(folder.path()), Arc::new(Faults::new(0)));
     lander.attempt(&[5, 0, 0]).await.unwrap();
     std::fs::remove_dir_all(folder.path().join("_epochs")).unwrap();
-    let found = audit(&open(folder.path())).await.unwrap();
+    let found = audit(&open(&at(folder.path()))).await.unwrap();
     assert!(!found.is_clean());
     assert_eq!(found.tables[0].unexplained, 5, "{found:#?}");
     let empty = tempfile::tempdir().unwrap();
-    let found = audit(&open(empty.path())).await.unwrap();
+    let found = audit(&open(&at(empty.path()))).await.unwrap();
     assert_eq!(found.broken_epochs.len(), 1, "{found:#?}");
 }

@@ -21,7 +21,7 @@ use crate::schema::column;
 pub(super) const PARTITIONS: u32 = 3;
 pub(super) const GENERATION: &str = "g";
 
-fn arena() -> Arc<Game> {
+pub(super) fn arena() -> Arc<Game> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../games/arena");
     let read =
         |name: &str| std::fs::read_to_string(folder.join(name)).map_err(|error| error.to_string());
@@ -57,6 +57,14 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+/// The settings of a lake in a directory.
+pub(super) fn at(path: &Path) -> LakeConfig {
+    LakeConfig {
+        path: path.display().to_string(),
+        ..LakeConfig::default()
+    }
+}
+
 /// One process that lands, with what it believes.
 struct Writer {
     lake: Lake,
@@ -69,11 +77,7 @@ impl Writer {
     }
 
     async fn start_with(path: &Path, declared: &[Table]) -> Self {
-        let config = LakeConfig {
-            path: path.display().to_string(),
-            ..LakeConfig::default()
-        };
-        let lake = Lake::open_tables(&config, "arena", declared, Arc::new(SystemClock)).unwrap();
+        let lake = Lake::open_tables(&at(path), "arena", declared, Arc::new(SystemClock)).unwrap();
         lake.prepare().await.unwrap();
         let resume = lake.resume(GENERATION, PARTITIONS).await.unwrap();
         Self { lake, resume }
@@ -377,7 +381,8 @@ async fn a_table_that_leaves_the_definition_keeps_its_rows_and_comes_back_with_t
         Some(true)
     );
     assert_eq!(
-        LakeReader::open(folder.path(), arena())
+        LakeReader::open(&at(folder.path()), arena())
+            .unwrap()
             .cut()
             .await
             .unwrap()

@@ -16,7 +16,7 @@ use crate::commit::proposal::Merge;
 use crate::entry::{Add, Remove};
 use crate::error::LakeError;
 use crate::lake::Lake;
-use crate::reading::read_rows;
+use crate::reading::{LakeFile, read_rows};
 use crate::schema::{column, epoch_column};
 use crate::table_log::TableLog;
 use crate::writer::{EncodedFile, encode_file};
@@ -107,12 +107,12 @@ impl Lake {
         chosen: &[Small],
         begun: u64,
     ) -> Result<Add, LakeError> {
-        let paths: Vec<_> = chosen
+        let files: Vec<_> = chosen
             .iter()
-            .map(|file| self.storage.full(&log.path(&file.path)))
+            .map(|file| self.storage.file(log.path(&file.path), file.size))
             .collect();
         let (name, schema) = (log.name().to_owned(), schema.clone());
-        let file = tokio::task::spawn_blocking(move || merged_file(&name, &schema, date, &paths))
+        let file = tokio::task::spawn_blocking(move || merged_file(&name, &schema, date, &files))
             .await
             .map_err(|error| LakeError::Worker(error.to_string()))??;
         let mut add = self.store_file(log.name(), file, begun).await?;
@@ -175,7 +175,7 @@ fn merged_file(
     table: &str,
     schema: &SchemaRef,
     date: Option<NaiveDate>,
-    paths: &[std::path::PathBuf],
+    files: &[LakeFile],
 ) -> Result<EncodedFile, LakeError> {
     let kept: Vec<usize> = (0..schema.fields().len())
         .filter(|index| schema.field(*index).name() != column::EVENT_DATE)
@@ -185,8 +185,8 @@ fn merged_file(
         .map(SchemaRef::new)
         .map_err(|error| LakeError::encoding(table, &error))?;
     let mut batches = Vec::new();
-    for path in paths {
-        batches.extend(read_rows(table, path, &schema)?);
+    for file in files {
+        batches.extend(read_rows(table, file, &schema)?);
     }
     let sorted = sorted(&schema, &batches).map_err(|error| LakeError::encoding(table, &error))?;
     drop(batches);

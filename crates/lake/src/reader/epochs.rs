@@ -3,15 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use futures::TryStreamExt;
 use gamepipe_domain::definition::system::EPOCHS;
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt};
 
 use super::ReadError;
 use crate::epoch::{COMMIT_INFO_KEY, EpochRecord};
 use crate::snapshot::actions::decode_log_entry;
-use crate::snapshot::followed_log::fetch;
+use crate::store::LakeStore;
 
 /// After so many entries in a row it is cheaper to list the log and read its newest entry.
 const ENTRIES_BEFORE_LISTING: usize = 32;
@@ -30,12 +28,12 @@ pub(super) struct Pinned {
 /// How far `_epochs` has been read.
 #[derive(Debug)]
 pub(super) struct EpochTail {
-    store: Arc<dyn ObjectStore>,
+    store: LakeStore,
     newest: tokio::sync::Mutex<Option<Arc<Pinned>>>,
 }
 
 impl EpochTail {
-    pub(super) fn new(store: Arc<dyn ObjectStore>) -> Self {
+    pub(super) fn new(store: LakeStore) -> Self {
         Self {
             store,
             newest: tokio::sync::Mutex::default(),
@@ -80,16 +78,8 @@ impl EpochTail {
 
     /// The same cut, when its entry is still on the store; the newest one by listing when clean-up took it.
     async fn still_there(&self, known: Arc<Pinned>) -> Result<Arc<Pinned>, ReadError> {
-        let path = entry_path(known.epochs_version);
-        match self.store.head(&path).await {
-            Ok(_) => return Ok(known),
-            Err(object_store::Error::NotFound { .. }) => {}
-            Err(source) => {
-                return Err(ReadError::Store {
-                    path: path.to_string(),
-                    source,
-                });
-            }
+        if self.store.has(&entry_path(known.epochs_version)).await? {
+            return Ok(known);
         }
         let found = self.find_newest().await?;
         found
@@ -106,25 +96,10 @@ impl EpochTail {
     /// Lists the log and reads its newest entry that carries a record.
     async fn find_newest(&self) -> Result<Option<Arc<Pinned>>, ReadError> {
         let folder = Path::from(format!("{EPOCHS}/_delta_log"));
-        let listed: Vec<_> =
-            self.store
-                .list(Some(&folder))
-                .try_collect()
-                .await
-                .or_else(|error| match error {
-                    object_store::Error::NotFound { .. } => Ok(Vec::new()),
-                    source => Err(ReadError::Store {
-                        path: folder.to_string(),
-                        source,
-                    }),
-                })?;
-        let numbers = listed.iter().filter_map(|file| {
-            let name = file.location.filename()?.strip_suffix(".json")?;
-            if name.len() == 20 {
-                name.parse::<u64>().ok()
-            } else {
-                None
-            }
+        let names = self.store.names(&folder).await?;
+        let numbers = names.iter().filter_map(|name| {
+            let name = name.strip_suffix(".json")?;
+            (name.len() == 20).then(|| name.parse::<u64>().ok())?
         });
         let Some(newest) = numbers.max() else {
             return Ok(None);
@@ -152,7 +127,7 @@ impl EpochTail {
     /// The record in entry `version`: `None` when there is no such entry, `Some(None)` when it carries no record.
     async fn record(&self, version: u64) -> Result<Option<Option<EpochRecord>>, ReadError> {
         let path = entry_path(version);
-        let Some(text) = fetch(self.store.as_ref(), &path).await? else {
+        let Some(text) = self.store.fetch(&path).await? else {
             return Ok(None);
         };
         let broken = |reason: String| ReadError::Table {

@@ -4,11 +4,8 @@ use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use arrow::datatypes::SchemaRef;
-use deltalake::DeltaTableBuilder;
 use futures::{StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt};
-use url::Url;
 
 use super::actions::{Add, LogEntry, Metadata, Protocol, decode_log_entry};
 use super::bounds::data_file;
@@ -16,6 +13,7 @@ use super::types::decode_schema;
 use super::{DataFile, TableSnapshot};
 use crate::error::without_backtrace;
 use crate::reader::ReadError;
+use crate::store::LakeStore;
 
 /// How many past versions stay at hand: a query pins its versions at its start and may resolve a table a few commits later.
 const KEPT_VERSIONS: usize = 4;
@@ -28,8 +26,7 @@ const FEATURES: [&str; 2] = ["timestampNtz", "v2Checkpoint"];
 #[derive(Debug)]
 pub(crate) struct FollowedLog {
     name: String,
-    store: Arc<dyn ObjectStore>,
-    root: Url,
+    store: LakeStore,
     recent: RwLock<VecDeque<Arc<TableSnapshot>>>,
     state: tokio::sync::Mutex<Option<State>>,
 }
@@ -43,11 +40,10 @@ struct State {
 }
 
 impl FollowedLog {
-    pub(crate) fn new(name: &str, store: Arc<dyn ObjectStore>, root: Url) -> Self {
+    pub(crate) fn new(name: &str, store: LakeStore) -> Self {
         Self {
             name: name.to_owned(),
             store,
-            root,
             recent: RwLock::default(),
             state: tokio::sync::Mutex::default(),
         }
@@ -112,7 +108,7 @@ impl FollowedLog {
 
     /// Reads a table for the first time: entry by entry, or from its checkpoint when it has one.
     async fn open(&self, version: u64) -> Result<Option<State>, ReadError> {
-        if self.exists(&self.log_path("_last_checkpoint")).await? {
+        if self.store.has(&self.log_path("_last_checkpoint")).await? {
             return self.load(version).await.map(Some);
         }
         let Some(first) = self.entry(0).await? else {
@@ -233,22 +229,11 @@ impl FollowedLog {
 
     async fn entry(&self, version: u64) -> Result<Option<LogEntry>, ReadError> {
         let path = self.log_path(&format!("{version:020}.json"));
-        match fetch(self.store.as_ref(), &path).await? {
+        match self.store.fetch(&path).await? {
             Some(text) => decode_log_entry(&text)
                 .map(Some)
                 .map_err(|reason| self.broken(version, reason)),
             None => Ok(None),
-        }
-    }
-
-    async fn exists(&self, path: &Path) -> Result<bool, ReadError> {
-        match self.store.head(path).await {
-            Ok(_) => Ok(true),
-            Err(object_store::Error::NotFound { .. }) => Ok(false),
-            Err(source) => Err(ReadError::Store {
-                path: path.to_string(),
-                source,
-            }),
         }
     }
 
@@ -261,15 +246,9 @@ impl FollowedLog {
                 without_backtrace(&error)
             ),
         };
-        let url = self
-            .root
-            .join(&format!("{}/", self.name))
-            .map_err(|error| ReadError::Table {
-                table: self.name.clone(),
-                reason: error.to_string(),
-            })?;
-        let builder = DeltaTableBuilder::from_url(url).map_err(failed)?;
-        let table = builder.with_version(version).load().await.map_err(failed)?;
+        let table = self.store.delta_table(&self.name);
+        let mut table = table.map_err(|error| self.broken(version, error.to_string()))?;
+        table.load_version(version).await.map_err(failed)?;
         let snapshot = table.snapshot().map_err(failed)?;
         let protocol =
             serde_json::to_value(snapshot.protocol()).and_then(serde_json::from_value::<Protocol>);
@@ -316,21 +295,5 @@ impl FollowedLog {
             table: self.name.clone(),
             reason: format!("log entry {version}: {reason}"),
         }
-    }
-}
-
-/// The bytes at `path`; `None` when there is nothing.
-pub(crate) async fn fetch(
-    store: &dyn ObjectStore,
-    path: &Path,
-) -> Result<Option<bytes::Bytes>, ReadError> {
-    let read = async { store.get(path).await?.bytes().await };
-    match read.await {
-        Ok(bytes) => Ok(Some(bytes)),
-        Err(object_store::Error::NotFound { .. }) => Ok(None),
-        Err(source) => Err(ReadError::Store {
-            path: path.to_string(),
-            source,
-        }),
     }
 }

@@ -7,12 +7,12 @@ use serde_json::json;
 use super::{Fence, TableLog};
 use crate::entry::{Entry, Operation, Remove, Txn, entry_path};
 use crate::error::LakeError;
-use crate::storage::Storage;
+use crate::storage::tests::directory;
 
 const LANDING: Fence<'static> = Fence::Landing("arena/g/");
 
 fn log(folder: &tempfile::TempDir) -> TableLog {
-    TableLog::new("t", Storage::new(folder.path(), 1))
+    TableLog::new("t", directory(folder.path(), 1))
 }
 
 fn entry(id: &str, partition: u32, to: i64) -> Entry {
