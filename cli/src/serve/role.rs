@@ -152,8 +152,7 @@ impl Role {
         } = self;
         let (clock, probes) = (clock(), Probes::default());
         let opening = async {
-            let path = std::path::Path::new(&settings.lake.path);
-            let reader = LakeReader::open(path, Arc::clone(&game));
+            let reader = LakeReader::open(&settings.lake, Arc::clone(&game))?;
             until_open("lake", &probes, |_| false, || reader.cut()).await?;
             anyhow::Ok(reader)
         };
