@@ -1,9 +1,10 @@
-//! The two consumers that every log has, and the questions that they ask: one sees what is committed, the other all.
+//! The consumers that every log has, and the questions that they ask.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use rdkafka::admin::AdminClient;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::{Offset, TopicPartitionList};
@@ -15,6 +16,26 @@ use crate::log::LogError;
 
 /// A consumer of ours.
 pub(super) type Consume = BaseConsumer<Context>;
+
+/// A client for rare requests.
+pub(super) struct Admin(Option<AdminClient<Context>>);
+
+impl Admin {
+    /// The client.
+    pub(super) fn client(&self) -> KafkaResult<&AdminClient<Context>> {
+        self.0.as_ref().ok_or(KafkaError::Canceled)
+    }
+}
+
+impl Drop for Admin {
+    fn drop(&mut self) {
+        // Its thread looks once a second whether it should end; nobody has to wait for that.
+        let client = self.0.take();
+        if let Err(error) = std::thread::Builder::new().spawn(move || drop(client)) {
+            tracing::debug!(%error, "a client was not dropped in the background");
+        }
+    }
+}
 
 /// How long an idle poll waits: what a drop of the log waits for it.
 const POLL: Duration = Duration::from_millis(100);
@@ -29,9 +50,12 @@ const MIN_FETCH_BYTES: usize = 64 << 10;
 pub(super) struct Clients {
     pub(super) place: Arc<Place>,
     pub(super) context: Context,
-    /// Sees what is committed.
+    /// Reads what is committed. It is asked nothing: brokers answer a connection's requests in turn, and one that waits for
+    /// records holds up those behind it.
     pub(super) stable: Arc<Consume>,
-    /// Sees all that is there.
+    /// Answers what is committed.
+    committed: Consume,
+    /// Answers what is there, committed or not.
     pub(super) raw: Consume,
     ends: AtomicBool,
 }
@@ -45,6 +69,16 @@ impl std::fmt::Debug for Clients {
 }
 
 impl Clients {
+    /// A client that makes topics and removes records.
+    pub(super) fn admin(&self) -> Result<Admin, LogError> {
+        let made = self
+            .place
+            .client()
+            .create_with_context(self.context.clone());
+        let made = made.map_err(|error| self.explain("make a client", &error))?;
+        Ok(Admin(Some(made)))
+    }
+
     /// Makes them; nothing is asked yet. `partitions` is how many share the memory for reading ahead.
     pub(super) fn new(place: Arc<Place>, partitions: u32) -> Result<Self, LogError> {
         let context = Context::default();
@@ -66,15 +100,17 @@ impl Clients {
             // Partitions of a broker share one request that waits for records, and one that is read anew waits for its end.
             .set("fetch.wait.max.ms", "50");
         let stable = config.create_with_context(context.clone()).map_err(fail)?;
-        let raw = place
-            .client()
-            .set("isolation.level", "read_uncommitted")
-            .create_with_context(context.clone())
-            .map_err(fail)?;
+        let ask = |isolation: &str| {
+            let mut config = place.client();
+            config.set("isolation.level", isolation);
+            config.create_with_context(context.clone()).map_err(fail)
+        };
+        let (committed, raw) = (ask("read_committed")?, ask("read_uncommitted")?);
         Ok(Self {
             place,
             context,
             stable: Arc::new(stable),
+            committed,
             raw,
             ends: AtomicBool::new(false),
         })
@@ -85,6 +121,7 @@ impl Clients {
         while !self.ends.load(Ordering::Acquire) {
             // Records come through queues of their own; here there are reports only, which the context takes.
             let _ = self.stable.poll(POLL);
+            let _ = self.committed.poll(Duration::ZERO);
             let _ = self.raw.poll(Duration::ZERO);
             at_times();
         }
@@ -97,7 +134,7 @@ impl Clients {
 
     /// The offset behind the last committed record of each partition.
     pub(super) fn stable_highs(&self, partitions: u32) -> Result<Vec<u64>, LogError> {
-        self.ask(&self.stable, Offset::End, partitions)
+        self.ask(&self.committed, Offset::End, partitions)
     }
 
     /// The offset behind the last record of each partition, committed or not.
@@ -107,7 +144,7 @@ impl Clients {
 
     /// The lowest offset of each partition.
     pub(super) fn lows(&self, partitions: u32) -> Result<Vec<u64>, LogError> {
-        self.ask(&self.stable, Offset::Beginning, partitions)
+        self.ask(&self.committed, Offset::Beginning, partitions)
     }
 
     /// For each partition the offset of the first record of that time or later; `None` where there is none.
@@ -116,7 +153,7 @@ impl Clients {
         partitions: u32,
         time_ms: i64,
     ) -> Result<Vec<Option<u64>>, LogError> {
-        self.list(&self.stable, Offset::Offset(time_ms.max(0)), partitions)
+        self.list(&self.committed, Offset::Offset(time_ms.max(0)), partitions)
             .map_err(|error| self.explain("look up times in the log", &error))
     }
 

@@ -3,13 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::admin::{AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::util::Timeout;
 
 use super::clients::Clients;
-use super::context::Context;
 use super::meta::{self, Generation, Meta};
 use super::produce::{self, Call, MAX_MESSAGE_BYTES, Outgoing};
 use super::relay::blocking;
@@ -136,7 +135,8 @@ async fn ensure(
         match blocking(move || partitions(&asked, &name)).await? {
             Some(count) => {
                 if !is_made {
-                    check_settings(clients, topic, kind).await;
+                    // Nothing waits for what can only warn.
+                    tokio::spawn(check_settings(Arc::clone(clients), topic.to_owned(), kind));
                 }
                 return Ok(count);
             }
@@ -187,14 +187,6 @@ fn partitions(clients: &Clients, topic: &str) -> Result<Option<u32>, LogError> {
     Ok(u32::try_from(found.partitions().len()).ok())
 }
 
-fn admin(clients: &Clients) -> Result<AdminClient<Context>, LogError> {
-    let made = clients
-        .place
-        .client()
-        .create_with_context(clients.context.clone());
-    made.map_err(|error| clients.explain("make a client", &error))
-}
-
 async fn create(
     clients: &Clients,
     topic: &str,
@@ -231,10 +223,12 @@ async fn create(
     let options = AdminOptions::new()
         .request_timeout(timeout)
         .operation_timeout(timeout);
-    let results = admin(clients)?
-        .create_topics([&new], &options)
-        .await
-        .map_err(fail)?;
+    let admin = clients.admin()?;
+    let making = admin
+        .client()
+        .map_err(fail)?
+        .create_topics([&new], &options);
+    let results = making.await.map_err(fail)?;
     for result in results {
         match result {
             Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
@@ -250,13 +244,16 @@ async fn create(
 }
 
 /// Warns when a topic that others have made may lose what has not landed. One that may not be looked at is taken as it is.
-async fn check_settings(clients: &Clients, topic: &str, kind: Kind) {
-    let Ok(admin) = admin(clients) else {
+async fn check_settings(clients: Arc<Clients>, topic: String, kind: Kind) {
+    let Ok(admin) = clients.admin() else {
+        return;
+    };
+    let Ok(client) = admin.client() else {
         return;
     };
     let options = AdminOptions::new().request_timeout(Some(clients.place.timeout));
-    let asked = [ResourceSpecifier::Topic(topic)];
-    let described = admin.describe_configs(&asked, &options).await;
+    let asked = [ResourceSpecifier::Topic(&topic)];
+    let described = client.describe_configs(&asked, &options).await;
     let Ok(Some(Ok(settings))) = described.map(|found| found.into_iter().next()) else {
         return;
     };

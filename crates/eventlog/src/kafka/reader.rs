@@ -298,10 +298,7 @@ impl Reader {
         let mut records = Records::default();
         // What is committed up to here must come, or that there is nothing of it.
         let mut due = partition.stable.load(Ordering::Acquire);
-        if *has_ended && *at >= due && *at < partition.written.load(Ordering::Acquire) {
-            // This process has appended something: it may be committed by now.
-            due = self.highs()?.get(number as usize).copied().unwrap_or(due);
-        }
+        let mut has_asked = false;
         let mut trouble = None;
         loop {
             let is_enough = !records.spans.is_empty() || (*has_ended && *at >= due);
@@ -325,7 +322,16 @@ impl Reader {
                 }
                 Some(Err(error)) if is_passing(&error) => trouble = Some(error),
                 Some(Err(error)) => return Err(self.read_error(number, *at, &error)),
-                None if is_enough => break,
+                None if is_enough && has_asked => break,
+                None if is_enough => {
+                    let is_behind = *at < partition.written.load(Ordering::Acquire);
+                    if !records.spans.is_empty() || !is_behind {
+                        break;
+                    }
+                    // This process has appended more, after the end was told: it may be committed by now.
+                    has_asked = true;
+                    due = self.highs()?.get(number as usize).copied().unwrap_or(due);
+                }
                 None if Instant::now() >= deadline => {
                     let error = trouble.unwrap_or(KafkaError::MessageConsumption(
                         RDKafkaErrorCode::OperationTimedOut,

@@ -3,12 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
-use rdkafka::admin::{AdminClient, AdminOptions};
+use rdkafka::admin::AdminOptions;
 use rdkafka::error::KafkaError;
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::clients::Clients;
-use super::context::Context;
 use super::reader::Reader;
 use super::relay::blocking;
 use crate::log::LogError;
@@ -72,12 +71,13 @@ impl Retention {
         if list.count() == 0 {
             return Ok(());
         }
-        let admin: AdminClient<Context> = place
-            .client()
-            .create_with_context(self.clients.context.clone())
-            .map_err(fail)?;
+        let admin = self.clients.admin()?;
         let options = AdminOptions::new().request_timeout(Some(place.timeout));
-        let removed = admin.delete_records(&list, &options).await.map_err(fail)?;
+        let removing = admin
+            .client()
+            .map_err(fail)?
+            .delete_records(&list, &options);
+        let removed = removing.await.map_err(fail)?;
         for element in removed.elements() {
             element.error().map_err(fail)?;
         }
