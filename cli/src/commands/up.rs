@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use clap::Args;
-use gamepipe_config::load::{Effective, Layers, load};
+use gamepipe_config::load::{Effective, load};
 use gamepipe_config::reference;
 use gamepipe_domain::definition::Game;
 use gamepipe_service::Shutdown;
@@ -25,6 +25,7 @@ use crate::terminal::Paint;
 use crate::up::banner::{self, Places};
 use crate::up::changes;
 use crate::up::data_dir::DataDir;
+use crate::up::layers::{layers, presumed};
 use crate::up::stack::{Listeners, Stack};
 
 /// How long an interrupted play may take to say how far it came: requests in flight take milliseconds.
@@ -189,36 +190,13 @@ async fn until_stopped(
     outcome
 }
 
-/// What the command puts in the place of defaults.
-fn presumed(data: &std::path::Path) -> Vec<(&'static str, serde_json::Value)> {
-    let below = |name: &str| json!(data.join(name).display().to_string());
-    vec![
-        ("state.path", below("state")),
-        ("log.path", below("log")),
-        ("lake.path", below("lake")),
-        // The relay, the streamer and SQL drain after the API, and all of them have ten seconds.
-        ("api.drainMs", json!(4000)),
-    ]
-}
-
 /// The settings in force. Directories lie below the data directory unless told otherwise.
 fn settings(args: &UpArgs, data: &std::path::Path) -> anyhow::Result<Effective> {
-    let mut layers = Layers {
-        presumed: presumed(data),
-        environment: std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .collect(),
-        ..Layers::default()
-    };
+    let mut layers = layers(data, args.config.as_deref())?;
     for (path, flag) in [("api.listen", &args.api), ("sql.listen", &args.sql)] {
         layers
             .flags
             .extend(flag.as_ref().map(|address| (path, json!(address))));
-    }
-    if let Some(path) = &args.config {
-        let text = std::fs::read_to_string(path)
-            .with_context(|| format!("failed to read {}", path.display()))?;
-        layers.file = Some((path.display().to_string(), text));
     }
     Ok(load(&layers)?)
 }
