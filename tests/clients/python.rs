@@ -4,6 +4,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 use gamepipe_domain::time::Timestamp;
+use gamepipe_testkit::s3_server::{BUCKET, KEY_ID, S3Server, SECRET};
 use gamepipe_tests::tools::tool;
 use gamepipe_tests::{Platform, Start};
 use serde_json::Value;
@@ -52,6 +53,59 @@ fn python_trino_and_pyhive_give_the_rows_of_post_sql() -> Result<()> {
             assert_eq!(theirs["rows"], ours, "{client}: {text}");
         }
     }
+    Ok(())
+}
+
+#[test]
+fn python_s3_deltalake_counts_the_rows_of_a_lake_in_a_bucket() -> Result<()> {
+    let server = S3Server::start();
+    let lake = format!("s3://{BUCKET}/arena");
+    let settings = [
+        ("GAMEPIPE_LAKE_PATH", lake.as_str()),
+        ("GAMEPIPE_LAKE_S3_ENDPOINT", &server.endpoint()),
+        ("GAMEPIPE_LAKE_S3_ACCESS_KEY_ID", KEY_ID),
+        ("GAMEPIPE_LAKE_S3_SECRET_ACCESS_KEY", SECRET),
+        ("GAMEPIPE_LAKE_S3_ALLOW_HTTP", "true"),
+    ];
+    let start = settings
+        .iter()
+        .fold(Start::game("arena"), |start, (name, value)| {
+            start.setting(name, value)
+        });
+    let platform = start.up()?;
+    platform.play("arena", 1500)?;
+    let sql = platform.sql()?;
+    let schema = platform.raw_schema()?;
+    let options = serde_json::json!({
+        "AWS_ENDPOINT_URL": server.endpoint(),
+        "AWS_ACCESS_KEY_ID": KEY_ID,
+        "AWS_SECRET_ACCESS_KEY": SECRET,
+        "AWS_REGION": "us-east-1",
+        "AWS_ALLOW_HTTP": "true",
+    });
+    for table in sql.rows(&format!("show tables from {schema}"))? {
+        let table = table[0].as_str().context("a table without a name")?;
+        let ours = sql.value(&format!("select count(*) from {schema}.\"{table}\""))?;
+        let theirs = python(
+            "count.py",
+            &[&format!("{lake}/{table}"), &options.to_string()],
+        )?;
+        assert_eq!(theirs["deltalake"], ours, "{table} counted by its log");
+        assert_eq!(theirs["duckdb"], ours, "{table} counted by its rows");
+    }
+    let (clean, text) = platform.verify()?;
+    assert!(clean, "{text}");
+    platform.stop()?;
+    let (clean, text) = gamepipe_tests::platform::verify_stopped_with(platform.data(), &settings)?;
+    assert!(clean && text.contains("rows"), "{text}");
+    assert!(
+        !platform.output().contains(SECRET),
+        "the secret was printed"
+    );
+    assert!(
+        !platform.data().join("lake").exists(),
+        "nothing of the lake is on this machine"
+    );
     Ok(())
 }
 

@@ -276,7 +276,7 @@ impl Platform {
     /// What `gamepipe verify` says about it while it runs: whether all is well, and both streams.
     pub fn verify(&self) -> Result<(bool, String)> {
         let (api, sql) = (self.api()?, self.sql()?);
-        verify(&["--api", api.base(), "--sql", sql.base()])
+        verify(&["--api", api.base(), "--sql", sql.base()], &[])
     }
 
     /// The process id of the first process.
@@ -432,13 +432,19 @@ impl Platform {
 
 /// What `gamepipe verify --data` says about a stopped platform: whether all is well, and both streams.
 pub fn verify_stopped(data: &Path) -> Result<(bool, String)> {
-    verify(&["--data", &data.display().to_string()])
+    verify_stopped_with(data, &[])
 }
 
-fn verify(arguments: &[&str]) -> Result<(bool, String)> {
+/// As [`verify_stopped`], with settings such as `GAMEPIPE_LAKE_PATH`.
+pub fn verify_stopped_with(data: &Path, settings: &[(&str, &str)]) -> Result<(bool, String)> {
+    verify(&["--data", &data.display().to_string()], settings)
+}
+
+fn verify(arguments: &[&str], settings: &[(&str, &str)]) -> Result<(bool, String)> {
     let output = Command::new(gamepipe()?)
         .arg("verify")
         .args(arguments)
+        .envs(settings.iter().copied())
         .output()?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned()
         + &String::from_utf8_lossy(&output.stderr);

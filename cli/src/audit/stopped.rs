@@ -1,6 +1,5 @@
 //! The audit of a stopped pipeline, from its files alone: the lake's own, and how far the log goes beyond it.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -12,13 +11,9 @@ use gamepipe_service::clock::SystemClock;
 
 use super::{Check, Report};
 
-/// Audits the lake below a data directory that this process holds.
-pub(crate) async fn audit(data: &Path, game: Arc<Game>) -> anyhow::Result<Report> {
-    let config = LakeConfig {
-        path: data.join("lake").display().to_string(),
-        ..LakeConfig::default()
-    };
-    let lake = Lake::open(&config, game, Arc::new(SystemClock))?;
+/// Audits the lake of a pipeline whose data directory this process holds.
+pub(crate) async fn audit(config: &LakeConfig, game: Arc<Game>) -> anyhow::Result<Report> {
+    let lake = Lake::open(config, game, Arc::new(SystemClock))?;
     let audit = gamepipe_lake::audit::audit(&lake)
         .await
         .context("failed to read the lake")?;

@@ -25,6 +25,7 @@ use crate::terminal::Paint;
 use crate::up::banner::{self, Places};
 use crate::up::changes;
 use crate::up::data_dir::DataDir;
+use crate::up::layers::presumed;
 use crate::up::stack::{Listeners, Stack};
 
 /// How long an interrupted play may take to say how far it came: requests in flight take milliseconds.
@@ -187,18 +188,6 @@ async fn until_stopped(
         }
     }
     outcome
-}
-
-/// What the command puts in the place of defaults.
-fn presumed(data: &std::path::Path) -> Vec<(&'static str, serde_json::Value)> {
-    let below = |name: &str| json!(data.join(name).display().to_string());
-    vec![
-        ("state.path", below("state")),
-        ("log.path", below("log")),
-        ("lake.path", below("lake")),
-        // The relay, the streamer and SQL drain after the API, and all of them have ten seconds.
-        ("api.drainMs", json!(4000)),
-    ]
 }
 
 /// The settings in force. Directories lie below the data directory unless told otherwise.

@@ -7,6 +7,7 @@ use clap::Args;
 use crate::args::{ApiAddress, SqlAddress};
 use crate::audit::{Report, live, stopped};
 use crate::client::{Client, Role};
+use crate::configuration;
 use crate::exit::{Outcome, Usage};
 use crate::games;
 use crate::output::say;
@@ -14,6 +15,7 @@ use crate::results::table;
 use crate::served;
 use crate::terminal::Paint;
 use crate::up::data_dir::DataDir;
+use crate::up::layers::presumed;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -36,11 +38,14 @@ pub(crate) struct VerifyArgs {
     /// The definition of a stopped pipeline's game, when its directory holds none or another is meant
     #[arg(long, value_name = "FILE", requires = "data")]
     game: Option<String>,
+    /// The file with a stopped pipeline's settings (YAML), when they say where its lake is
+    #[arg(long, env = "GAMEPIPE_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
 }
 
 pub(crate) async fn run(args: VerifyArgs) -> anyhow::Result<Outcome> {
     let report = match &args.data {
-        Some(data) => stopped(data, args.game.as_deref()).await?,
+        Some(data) => stopped(data, args.game.as_deref(), args.config.as_deref()).await?,
         None => {
             let api = Client::new(&args.api.api, Role::Api)?;
             let sql = Client::new(&args.sql.sql, Role::Sql)?;
@@ -56,7 +61,7 @@ pub(crate) async fn run(args: VerifyArgs) -> anyhow::Result<Outcome> {
     })
 }
 
-async fn stopped(data: &Path, game: Option<&str>) -> anyhow::Result<Report> {
+async fn stopped(data: &Path, game: Option<&str>, config: Option<&Path>) -> anyhow::Result<Report> {
     let (held, name) = DataDir::take_existing(data)?;
     let remembered = held
         .definition_file()
@@ -80,5 +85,6 @@ async fn stopped(data: &Path, game: Option<&str>) -> anyhow::Result<Report> {
         ))
         .into());
     }
-    stopped::audit(held.path(), game).await
+    let settings = configuration::effective(presumed(held.path()), &[], config)?.settings;
+    stopped::audit(&settings.lake, game).await
 }

@@ -5,5 +5,6 @@ mod crashes;
 mod evolution;
 mod memory_log;
 mod poison;
+mod s3;
 mod upkeep;
 mod world;

@@ -106,11 +106,17 @@ pub(crate) fn quick() -> StreamerConfig {
 }
 
 pub(crate) fn open(path: &Path, tables: &[Table]) -> Arc<Lake> {
-    let config = LakeConfig {
-        path: path.display().to_string(),
-        ..LakeConfig::default()
-    };
-    Arc::new(Lake::open_tables(&config, "arena", tables, Arc::new(SystemClock)).unwrap())
+    open_at(
+        &LakeConfig {
+            path: path.display().to_string(),
+            ..LakeConfig::default()
+        },
+        tables,
+    )
+}
+
+pub(crate) fn open_at(config: &LakeConfig, tables: &[Table]) -> Arc<Lake> {
+    Arc::new(Lake::open_tables(config, "arena", tables, Arc::new(SystemClock)).unwrap())
 }
 
 pub(crate) fn streamer(config: StreamerConfig, log: &Arc<MemoryLog>, lake: &Arc<Lake>) -> Streamer {
