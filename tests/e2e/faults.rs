@@ -1,7 +1,7 @@
 //! Faults of a cluster: every process and both servers die, stall and come back under load, and nothing acknowledged is
 //! lost, doubled or invented.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::PoisonError;
 use std::thread;
 use std::time::Duration;
 

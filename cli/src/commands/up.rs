@@ -9,7 +9,6 @@ use gamepipe_config::load::Effective;
 use gamepipe_config::reference;
 use gamepipe_domain::definition::Game;
 use gamepipe_service::Shutdown;
-use serde_json::json;
 
 use super::play::{self, Session};
 use crate::client::{Client, Role};

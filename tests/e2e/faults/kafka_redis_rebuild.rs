@@ -8,7 +8,7 @@ use super::*;
 
 #[test]
 fn an_emptied_redis_is_refused_and_the_log_restores_the_state() -> Result<()> {
-    let mut servers = Servers::start(&[]);
+    let servers = Servers::start(&[]);
     let mut scene = Scene::start("redis emptied", servers.services(), [1, 1, 1])?;
     scene.answers(200)?;
     // Players make way: what is on the log is what the state must be.

@@ -21,6 +21,7 @@ fn kafka_starts_is_killed_and_starts_again() {
         sasl: true,
         tls: true,
         properties: Vec::new(),
+        ..Options::default()
     });
     assert!(answers(&server));
     server.stop();
