@@ -11,4 +11,5 @@ mod operations;
 mod outage;
 mod pressure;
 mod races;
+mod roles;
 mod telemetry;
