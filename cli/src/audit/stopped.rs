@@ -139,9 +139,7 @@ mod tests {
     fn whatever_the_lake_finds_unclean_is_told() {
         let changes: [fn(&mut Audit); 5] = [
             |audit| audit.broken_epochs.push("epoch 2 is missing".to_owned()),
-            |audit| {
-                audit.gaps.push(OffsetRange::new(0, 1, 3))
-            },
+            |audit| audit.gaps.push(OffsetRange::new(0, 1, 3)),
             |audit| {
                 audit.tables[0].duplicates = 5;
                 audit.tables[0].duplicate_rows.push(RowPlace {

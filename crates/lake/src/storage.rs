@@ -19,6 +19,8 @@ pub(crate) struct Storage {
     next_temporary: Arc<AtomicU64>,
     #[cfg(test)]
     faults: Option<Arc<faults::Faults>>,
+    #[cfg(test)]
+    simulated: Option<Arc<simulated::Client>>,
 }
 
 /// What became of a file that had to be new.
@@ -48,6 +50,8 @@ impl Storage {
             next_temporary: Arc::new(AtomicU64::new(0)),
             #[cfg(test)]
             faults: None,
+            #[cfg(test)]
+            simulated: None,
         }
     }
 
@@ -60,6 +64,15 @@ impl Storage {
         }
     }
 
+    /// The same paths on a store in memory that a test steps through.
+    #[cfg(test)]
+    pub(crate) fn simulated(&self, client: Arc<simulated::Client>) -> Self {
+        Self {
+            simulated: Some(client),
+            ..self.clone()
+        }
+    }
+
     /// Where a file is.
     pub(crate) fn full(&self, path: &str) -> PathBuf {
         self.root.join(path)
@@ -68,6 +81,10 @@ impl Storage {
     /// Makes a directory and what lies above it in the tree. The tree's root itself is never made again: one that has
     /// gone was moved or removed, and a new one would hide that.
     pub(crate) async fn make_folder(&self, path: &str) -> Result<(), LakeError> {
+        #[cfg(test)]
+        if self.simulated.is_some() {
+            return Ok(());
+        }
         let (full, root) = (self.full(path), Arc::clone(&self.root));
         blocking("make", path, move || {
             check_folder(&root)?;
@@ -79,6 +96,10 @@ impl Storage {
     /// Writes a file whose name nobody else uses, in a folder of a table, which is made if need be; on disk when it returns.
     /// The table's own folder must be there.
     pub(crate) async fn put(&self, path: &str, bytes: Vec<u8>) -> Result<(), LakeError> {
+        #[cfg(test)]
+        if let Some(client) = &self.simulated {
+            return client.put(path, bytes).await;
+        }
         #[cfg(test)]
         if let Some(faults) = &self.faults {
             return faults.put(self, path, bytes).await;
@@ -106,6 +127,10 @@ impl Storage {
     /// Writes a file, in a folder that must be there, unless one of that name exists; on disk and complete when it returns.
     /// On an error the outcome is open.
     pub(crate) async fn put_new(&self, path: &str, bytes: Vec<u8>) -> Result<Put, LakeError> {
+        #[cfg(test)]
+        if let Some(client) = &self.simulated {
+            return client.put_new(path, bytes).await;
+        }
         #[cfg(test)]
         if let Some(faults) = &self.faults {
             return faults.put_new(self, path, bytes).await;
@@ -142,12 +167,20 @@ impl Storage {
 
     /// True when there is a file of that name.
     pub(crate) async fn exists(&self, path: &str) -> Result<bool, LakeError> {
+        #[cfg(test)]
+        if let Some(client) = &self.simulated {
+            return client.exists(path).await;
+        }
         let full = self.full(path);
         blocking("look for", path, move || full.try_exists()).await
     }
 
     /// A file's bytes; `None` when there is no such file.
     pub(crate) async fn get(&self, path: &str) -> Result<Option<Vec<u8>>, LakeError> {
+        #[cfg(test)]
+        if let Some(client) = &self.simulated {
+            return client.get(path).await;
+        }
         #[cfg(test)]
         if let Some(faults) = &self.faults {
             faults.read(self, path).await?;
@@ -164,6 +197,10 @@ impl Storage {
     /// The files directly in a directory, in no order; empty when there is no such directory. A listing of a few files is
     /// what was there at one moment during the call.
     pub(crate) async fn list(&self, path: &str) -> Result<Vec<Listed>, LakeError> {
+        #[cfg(test)]
+        if let Some(client) = &self.simulated {
+            return client.list(path).await;
+        }
         #[cfg(test)]
         if let Some(faults) = &self.faults {
             faults.read(self, path).await?;
@@ -210,11 +247,20 @@ impl Storage {
 
     /// Waits before the store is asked again.
     pub(crate) async fn pause(&self, time: std::time::Duration) {
+        #[cfg(test)]
+        if let Some(client) = &self.simulated {
+            client.turn().await;
+            return;
+        }
         tokio::time::sleep(time).await;
     }
 
     /// Removes a file; one that is not there is no error.
     pub(crate) async fn remove(&self, path: &str) -> Result<(), LakeError> {
+        #[cfg(test)]
+        if let Some(client) = &self.simulated {
+            return client.remove(path).await;
+        }
         let full = self.full(path);
         blocking("remove", path, move || match fs::remove_file(&full) {
             Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
@@ -277,6 +323,9 @@ async fn blocking<T: Send + 'static>(
 
 #[cfg(test)]
 pub(crate) mod faults;
+
+#[cfg(test)]
+pub(crate) mod simulated;
 
 #[cfg(test)]
 mod tests {

@@ -5,5 +5,7 @@ mod crashes;
 mod evolution;
 mod memory_log;
 mod poison;
+mod seats;
+mod sharing;
 mod upkeep;
 mod world;
