@@ -292,6 +292,21 @@ mod tests {
     }
 
     #[test]
+    fn offsets_that_hold_no_record_are_no_gap_and_no_more_than_those() {
+        let holes = |count: u64, found: u64| {
+            findings(|rows| {
+                let range = json!({"partition": 0, "from": 2, "to": 5, "holes": count});
+                (rows[1][3], rows[1][4]) = (json!(2), json!(json!([range]).to_string()));
+                rows[2][4] = json!("[{\"partition\": 0, \"from\": 5, \"to\": 5}]");
+                rows[5][3] = json!(found);
+            })
+        };
+        assert_eq!(holes(1, 4), [0, 0, 0, 0]);
+        assert_eq!(holes(1, 3), [0, 1, 0, 0]);
+        assert_eq!(holes(0, 4), [1, 1, 0, 0]);
+    }
+
+    #[test]
     fn a_lost_record_is_found() {
         assert_eq!(findings(|rows| rows[5][3] = json!(3)), [0, 1, 0, 0]);
         assert_eq!(findings(|rows| drop(rows.pop())), [0, 1, 0, 0]);

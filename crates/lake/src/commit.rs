@@ -199,27 +199,32 @@ impl Lake {
     /// The newest epoch, found by listing.
     pub(crate) async fn newest_epoch_entry(&self) -> Result<Option<Newest>, LakeError> {
         let log = self.log(EPOCHS)?;
-        let Some(newest) = log.newest().await? else {
-            return Ok(None);
-        };
-        for version in (0..=newest).rev() {
-            // Only making the table and adding columns leave entries without an epoch.
-            match log.entry(version).await? {
-                Some(entry) => {
-                    if let Some(record) = entry.epoch {
-                        return Ok(Some(Newest { version, record }));
+        let mut newest = log.newest().await?;
+        while let Some(listed) = newest {
+            for version in (0..=listed).rev() {
+                // Only making the table and adding columns leave entries without an epoch.
+                match log.entry(version).await? {
+                    Some(entry) => {
+                        if let Some(record) = entry.epoch {
+                            return Ok(Some(Newest { version, record }));
+                        }
                     }
+                    None => break,
                 }
-                None => break,
+            }
+            if listed == 0 || log.entry(0).await?.is_some() {
+                return Ok(None);
+            }
+            // What was listed may have been cleaned up, when this process was stopped for long: then there are newer ones.
+            newest = log.newest().await?;
+            if newest <= Some(listed) {
+                return Err(LakeError::corrupt(
+                    EPOCHS,
+                    "no entry of its log that is still there holds an epoch",
+                ));
             }
         }
-        if newest == 0 || log.entry(0).await?.is_some() {
-            return Ok(None);
-        }
-        Err(LakeError::corrupt(
-            EPOCHS,
-            "no entry of its log that is still there holds an epoch",
-        ))
+        Ok(None)
     }
 
     /// The number of the epoch that is decided and not finished, if there is one.
@@ -242,7 +247,7 @@ impl Lake {
 
     /// The newest epoch that is known. Looks for it where the last look was a while ago: others may have landed many since, and
     /// files that are taken for old would be encoded anew.
-    async fn look_for_epochs(&self) -> u64 {
+    pub(crate) async fn look_for_epochs(&self) -> u64 {
         let now = self.clock.now_micros();
         let last = self.looked_micros.load(Ordering::Relaxed);
         if now.saturating_sub(last) >= LOOK_MICROS {
@@ -349,6 +354,9 @@ pub(crate) fn base_version(newest: Option<&Newest>, table: &str) -> u64 {
 
 #[cfg(test)]
 mod faults;
+
+#[cfg(test)]
+mod model;
 
 #[cfg(test)]
 mod s3;

@@ -104,11 +104,25 @@ impl Lake {
     /// The same lake on a store that fails and lies. Nothing of it is known yet.
     #[cfg(test)]
     pub(crate) fn on_faulty_store(mut self, faults: Arc<crate::storage::faults::Faults>) -> Self {
-        self.storage = self.storage.with_faults(faults);
-        for (name, log) in &mut self.logs {
-            *log = TableLog::new(name, self.storage.clone());
-        }
+        let storage = self.storage.with_faults(faults);
+        self.move_to(storage);
         self
+    }
+
+    /// The same lake on a store in memory. Nothing of it is known yet.
+    #[cfg(test)]
+    pub(crate) fn simulated(mut self, client: Arc<crate::storage::simulated::Client>) -> Self {
+        let storage = self.storage.simulated(client);
+        self.move_to(storage);
+        self
+    }
+
+    #[cfg(test)]
+    fn move_to(&mut self, storage: Storage) {
+        for (name, log) in &mut self.logs {
+            *log = TableLog::new(name, storage.clone());
+        }
+        self.storage = storage;
     }
 
     /// The game's name.

@@ -29,6 +29,9 @@ const LEAST_VACUUM_SECONDS: u64 = 3600;
 /// How often a table that nobody writes to is looked at all the same: its last small files are merged when they rest.
 const REST_MICROS: i64 = 3_600_000_000;
 
+/// Entries of the newest epochs are not cleaned up, however old they are: a process that finds their names free takes them for
+/// the next ones to write. Two epochs are what tells it that it is late: see [`crate::commit`] and decision 0052.
+pub(crate) const EPOCHS_UNTOUCHED: u64 = 2;
 /// Merged files wait for the end of their round, unless so many epochs come in between: long before they are too old.
 const PUBLISH_AFTER: u64 = MAX_EPOCHS_WAITING / 4;
 
@@ -124,7 +127,7 @@ impl Lake {
                 rounds.seen.insert(log.name().to_owned(), (version, now));
                 done.merged_files += self.publish(&mut merges, PUBLISH_AFTER).await?;
             }
-            if self.checkpoint_if_due(log, version, rounds).await? {
+            if self.checkpoint_if_due(log, &newest, rounds).await? {
                 done.checkpoints += 1;
             }
             if vacuum_due {
@@ -160,36 +163,60 @@ impl Lake {
     }
 
     /// The newest epoch, once landing has begun.
-    async fn newest_to_maintain(&self) -> Result<Option<Newest>, LakeError> {
+    pub(crate) async fn newest_to_maintain(&self) -> Result<Option<Newest>, LakeError> {
         let mut landing = self.landing.lock().await;
         if landing.generation.is_none() {
             return Ok(None);
         }
-        self.notice(&mut landing).await?;
+        self.finish_decided(&mut landing).await?;
         Ok(landing.newest.clone())
+    }
+
+    /// The newest epoch that so many epochs follow; `None` when there are no more.
+    async fn epoch_before(
+        &self,
+        newest: &Newest,
+        epochs: u64,
+    ) -> Result<Option<Newest>, LakeError> {
+        let log = self.log(EPOCHS)?;
+        for version in (0..newest.version).rev() {
+            let Some(entry) = log.entry(version).await? else {
+                return Ok(None);
+            };
+            if let Some(record) = entry.epoch
+                && record.epoch + epochs <= newest.record.epoch
+            {
+                return Ok(Some(Newest { version, record }));
+            }
+        }
+        Ok(None)
     }
 
     async fn checkpoint_if_due(
         &self,
         log: &TableLog,
-        version: u64,
+        newest: &Newest,
         rounds: &mut Rounds,
     ) -> Result<bool, LakeError> {
         let name = log.name();
         if !rounds.checkpoints.contains_key(name) {
             let listed = self.storage.list(&log.path("_delta_log")).await?;
-            let newest = listed
+            let last = listed
                 .iter()
                 .filter_map(|file| checkpoint_version(&file.name))
                 .max()
                 .unwrap_or(0);
-            rounds.checkpoints.insert(name.to_owned(), newest);
+            rounds.checkpoints.insert(name.to_owned(), last);
         }
-        let newest = rounds.checkpoints.get(name).copied().unwrap_or(0);
-        if version < newest + CHECKPOINT_EVERY {
+        let last = rounds.checkpoints.get(name).copied().unwrap_or(0);
+        if base_version(Some(newest), name) < last + CHECKPOINT_EVERY {
             return Ok(false);
         }
-        // Not beyond the version of the epoch: entries after it may be needed yet to finish the next one.
+        let settled = self.epoch_before(newest, EPOCHS_UNTOUCHED).await?;
+        let version = base_version(settled.as_ref(), name);
+        if version <= last {
+            return Ok(false);
+        }
         let table = self.delta_table_at(name, version).await?;
         let delta = |error| LakeError::delta(name, &error);
         checkpoints::create_checkpoint(&table, None)

@@ -29,6 +29,9 @@ pub(crate) struct Storage {
 enum Backend {
     Directory(Directory),
     Bucket(Objects),
+    /// In memory, stepped through by a test.
+    #[cfg(test)]
+    Simulated(Arc<simulated::Client>),
 }
 
 /// What became of a file that had to be new.
@@ -92,6 +95,15 @@ impl Storage {
         }
     }
 
+    /// The same paths on a store in memory that a test steps through.
+    #[cfg(test)]
+    pub(crate) fn simulated(&self, client: Arc<simulated::Client>) -> Self {
+        Self {
+            backend: Backend::Simulated(client),
+            ..self.clone()
+        }
+    }
+
     /// Where a file is, for texts.
     pub(crate) fn full(&self, path: &str) -> String {
         self.store.shown(path)
@@ -113,6 +125,8 @@ impl Storage {
         match &self.backend {
             Backend::Directory(_) => Ok(()),
             Backend::Bucket(objects) => objects.check().await,
+            #[cfg(test)]
+            Backend::Simulated(_) => Ok(()),
         }
     }
 
@@ -122,6 +136,8 @@ impl Storage {
         match &self.backend {
             Backend::Directory(directory) => directory.make_folder(path).await,
             Backend::Bucket(_) => Ok(()),
+            #[cfg(test)]
+            Backend::Simulated(_) => Ok(()),
         }
     }
 
@@ -139,6 +155,8 @@ impl Storage {
         match &self.backend {
             Backend::Directory(directory) => directory.put(path, bytes).await,
             Backend::Bucket(objects) => objects.put(path, bytes).await,
+            #[cfg(test)]
+            Backend::Simulated(client) => client.put(path, bytes).await,
         }
     }
 
@@ -156,6 +174,8 @@ impl Storage {
         match &self.backend {
             Backend::Directory(directory) => directory.put_new(path, bytes).await,
             Backend::Bucket(objects) => objects.put_new(path, bytes).await,
+            #[cfg(test)]
+            Backend::Simulated(client) => client.put_new(path, bytes).await,
         }
     }
 
@@ -164,6 +184,8 @@ impl Storage {
         match &self.backend {
             Backend::Directory(directory) => directory.exists(path).await,
             Backend::Bucket(objects) => objects.exists(path).await,
+            #[cfg(test)]
+            Backend::Simulated(client) => client.exists(path).await,
         }
     }
 
@@ -176,6 +198,8 @@ impl Storage {
         match &self.backend {
             Backend::Directory(directory) => directory.get(path).await,
             Backend::Bucket(objects) => objects.get(path).await,
+            #[cfg(test)]
+            Backend::Simulated(client) => client.get(path).await,
         }
     }
 
@@ -189,11 +213,18 @@ impl Storage {
         match &self.backend {
             Backend::Directory(directory) => directory.list(path).await,
             Backend::Bucket(objects) => objects.list(path).await,
+            #[cfg(test)]
+            Backend::Simulated(client) => client.list(path).await,
         }
     }
 
     /// Waits before the store is asked again.
     pub(crate) async fn pause(&self, time: std::time::Duration) {
+        #[cfg(test)]
+        if let Backend::Simulated(client) = &self.backend {
+            client.turn().await;
+            return;
+        }
         tokio::time::sleep(time).await;
     }
 
@@ -202,12 +233,17 @@ impl Storage {
         match &self.backend {
             Backend::Directory(directory) => directory.remove(path).await,
             Backend::Bucket(objects) => objects.remove(path).await,
+            #[cfg(test)]
+            Backend::Simulated(client) => client.remove(path).await,
         }
     }
 }
 
 #[cfg(test)]
 pub(crate) mod faults;
+
+#[cfg(test)]
+pub(crate) mod simulated;
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -6,5 +6,7 @@ mod evolution;
 mod memory_log;
 mod poison;
 mod s3;
+mod seats;
+mod sharing;
 mod upkeep;
 mod world;

@@ -27,7 +27,8 @@ pub(crate) struct MemoryLog {
 #[derive(Debug, Default)]
 struct Partition {
     low: u64,
-    records: Vec<(Bytes, Bytes)>,
+    // An offset without a record is one that the log took for itself.
+    records: Vec<Option<(Bytes, Bytes)>>,
 }
 
 impl MemoryLog {
@@ -59,7 +60,7 @@ impl MemoryLog {
         let partition = &mut partitions[number as usize];
         partition
             .records
-            .push((Bytes::copy_from_slice(key.as_bytes()), value.into()));
+            .push(Some((Bytes::copy_from_slice(key.as_bytes()), value.into())));
         let offset = partition.low + partition.records.len() as u64 - 1;
         drop(partitions);
         self.appended.send_modify(|count| *count += 1);
@@ -67,6 +68,17 @@ impl MemoryLog {
             partition: number,
             offset,
         }
+    }
+
+    /// Takes an offset of a partition without a record, as the end of a transaction does.
+    pub(crate) fn push_hole(&self, partition: u32) {
+        let mut partitions = self
+            .partitions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        partitions[partition as usize].records.push(None);
+        drop(partitions);
+        self.appended.send_modify(|count| *count += 1);
     }
 
     /// Forgets the first records of a partition, as retention does.
@@ -141,22 +153,23 @@ impl EventLog for MemoryLog {
             });
         }
         let mut left = max_bytes;
-        let records: Vec<LogRecord> = (from..)
-            .zip(found.records.iter().skip((from - found.low) as usize))
-            .take_while(|(_, (_, value))| {
-                let fits = left > 0;
+        let mut next = from;
+        let mut records = Vec::new();
+        for record in found.records.iter().skip((from - found.low) as usize) {
+            if records.len() == self.read_records || left == 0 {
+                break;
+            }
+            if let Some((key, value)) = record {
                 left = left.saturating_sub(value.len());
-                fits
-            })
-            .take(self.read_records)
-            .map(|(offset, (key, value))| LogRecord {
-                offset,
-                appended: APPENDED,
-                key: key.clone(),
-                value: value.clone(),
-            })
-            .collect();
-        let next = from + records.len() as u64;
+                records.push(LogRecord {
+                    offset: next,
+                    appended: APPENDED,
+                    key: key.clone(),
+                    value: value.clone(),
+                });
+            }
+            next += 1;
+        }
         Ok(ReadBatch { records, next })
     }
 

@@ -3,6 +3,10 @@
 //! The greatest number among the intents is the newest epoch that is decided; its file is there from the put until a later
 //! one is decided. So a put that succeeds has decided its epoch exactly when no later number is there afterwards: whoever
 //! was stopped before the put, for however long, finds the name taken or a later one beside its own.
+//!
+//! What is known of the newest epoch may be wrong in one way: its version, when it was written or read under a name that
+//! clean-up had made free. Clean-up leaves the entries of the last two epochs alone, so that can only be when two later ones
+//! are done. Therefore an epoch is rolled forward only on one of which, after it was learned, no second later one was decided.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;

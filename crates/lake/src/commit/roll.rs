@@ -19,7 +19,7 @@ use crate::table_log::{Fence, TableLog, app_prefix};
 use crate::writer::encode_files;
 
 impl Lake {
-    /// Finishes the epoch after `landing.newest`, which must be the decided one.
+    /// Finishes the epoch after `landing.newest`, which must be the decided one, and have been after `newest` was learned.
     pub(super) async fn roll_forward(
         &self,
         landing: &mut Landing,
