@@ -5,12 +5,12 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::Consumer;
 use rdkafka::error::KafkaError;
 use rdkafka::{Message, Offset, TopicPartitionList};
 use serde::{Deserialize, Serialize};
 
-use super::clients::Clients;
+use super::clients::{Clients, Consume, drop_later};
 use super::context::take_end;
 use super::problem::explain;
 use crate::log::LogError;
@@ -127,15 +127,33 @@ pub(super) fn load(clients: &Clients) -> Result<Meta, LogError> {
         .fetch_watermarks(&place.meta, partition, place.timeout)
         .map_err(fail)?;
     let end = u64::try_from(end).unwrap_or(0);
-    let consumer: BaseConsumer<super::context::Context> = place
+    let consumer: Consume = place
         .consumer()
         .create_with_context(clients.context.clone())
+        .map_err(fail)?;
+    // A consumer that is given a partition of a topic that it does not know yet looks for it a second later.
+    consumer
+        .fetch_metadata(Some(&place.meta), place.timeout)
         .map_err(fail)?;
     let mut start = TopicPartitionList::new();
     start
         .add_partition_offset(&place.meta, partition, Offset::Beginning)
         .and_then(|()| consumer.assign(&start))
         .map_err(fail)?;
+    let loaded = read_to(clients, &consumer, end, deadline);
+    drop_later(consumer);
+    loaded
+}
+
+fn read_to(
+    clients: &Clients,
+    consumer: &Consume,
+    end: u64,
+    deadline: Instant,
+) -> Result<Meta, LogError> {
+    let place = &clients.place;
+    let doing = format!("read topic {}", place.meta);
+    let fail = |error: KafkaError| explain(place, &clients.context, &doing, &error);
     let mut meta = Meta::default();
     loop {
         match consumer.poll(deadline.saturating_duration_since(Instant::now())) {
