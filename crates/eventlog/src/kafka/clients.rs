@@ -58,7 +58,7 @@ pub(super) struct Clients {
     /// records holds up those behind it.
     pub(super) stable: Arc<Consume>,
     /// Answers what is committed.
-    committed: Consume,
+    pub(super) committed: Consume,
     /// Answers what is there, committed or not.
     pub(super) raw: Consume,
     ends: AtomicBool,
