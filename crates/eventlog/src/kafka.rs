@@ -110,6 +110,7 @@ impl KafkaLog {
             server: Some(server),
         };
         blocking(move || {
+            clients.prepare()?;
             for progress in found.outboxes.values() {
                 loss::check(&clients, &reader, progress)?;
             }

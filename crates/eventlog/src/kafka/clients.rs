@@ -29,11 +29,15 @@ impl Admin {
 
 impl Drop for Admin {
     fn drop(&mut self) {
-        // Its thread looks once a second whether it should end; nobody has to wait for that.
-        let client = self.0.take();
-        if let Err(error) = std::thread::Builder::new().spawn(move || drop(client)) {
-            tracing::debug!(%error, "a client was not dropped in the background");
-        }
+        drop_later(self.0.take());
+    }
+}
+
+/// Drops a client on a thread of its own: its threads look ten times a second whether they should end, and nobody has to
+/// wait for that.
+pub(super) fn drop_later<T: Send + 'static>(client: T) {
+    if let Err(error) = std::thread::Builder::new().spawn(move || drop(client)) {
+        tracing::debug!(%error, "a client was not dropped in the background");
     }
 }
 
@@ -54,7 +58,7 @@ pub(super) struct Clients {
     /// records holds up those behind it.
     pub(super) stable: Arc<Consume>,
     /// Answers what is committed.
-    committed: Consume,
+    pub(super) committed: Consume,
     /// Answers what is there, committed or not.
     pub(super) raw: Consume,
     ends: AtomicBool,
@@ -114,6 +118,16 @@ impl Clients {
             raw,
             ends: AtomicBool::new(false),
         })
+    }
+
+    /// Looks where the partitions are before they are read: a consumer that learns of a topic later waits a second for it. Blocks.
+    pub(super) fn prepare(&self) -> Result<(), LogError> {
+        let found = self
+            .stable
+            .fetch_metadata(Some(&self.place.topic), self.place.timeout);
+        found
+            .map(|_| ())
+            .map_err(|error| self.explain("open the log", &error))
     }
 
     /// Serves what the clients report, until [`Clients::end`].

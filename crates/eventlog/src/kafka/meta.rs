@@ -3,17 +3,21 @@
 //! Keys are text, values JSON, so that `kcat` shows them. The topic is compacted: of each key the last record stays.
 
 use std::collections::HashMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::Consumer;
 use rdkafka::error::KafkaError;
 use rdkafka::{Message, Offset, TopicPartitionList};
 use serde::{Deserialize, Serialize};
 
-use super::clients::Clients;
+use super::clients::{Clients, Consume, drop_later};
 use super::context::take_end;
+use super::place::Place;
 use super::problem::explain;
 use crate::log::LogError;
+
+/// What a relay that is gone has begun holds up readers for this long at most, unless somebody takes its place.
+const MIN_TRANSACTION: Duration = Duration::from_secs(10);
 
 /// The partition of all of it.
 pub(super) const PARTITION: u32 = 0;
@@ -114,28 +118,63 @@ impl Meta {
     }
 }
 
-/// Reads all of it, up to what was in the topic when this began: what other relays have begun and not yet committed is
-/// waited for. Blocks.
-pub(super) fn load(clients: &Clients) -> Result<Meta, LogError> {
+/// Up to where the topic is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Until {
+    /// What is committed now.
+    Committed,
+    /// All that was there when the reading began: what a relay has begun and not yet committed is waited for, as long as that
+    /// may take.
+    Settled,
+}
+
+/// What a transaction may take, when its relay is gone and nobody takes its place: brokers end it then.
+pub(super) fn longest_transaction(place: &Place) -> Duration {
+    (place.timeout * 2).max(MIN_TRANSACTION)
+}
+
+/// Reads all of it. Blocks.
+pub(super) fn load(clients: &Clients, until: Until) -> Result<Meta, LogError> {
     let place = &clients.place;
     let doing = format!("read topic {}", place.meta);
     let fail = |error: KafkaError| explain(place, &clients.context, &doing, &error);
     let partition = i32::try_from(PARTITION).unwrap_or_default();
-    let deadline = Instant::now() + place.timeout;
-    let (_, end) = clients
-        .raw
+    let (asked, patience) = match until {
+        Until::Committed => (&clients.committed, Duration::ZERO),
+        Until::Settled => (&clients.raw, longest_transaction(place)),
+    };
+    let deadline = Instant::now() + place.timeout + patience;
+    let (_, end) = asked
         .fetch_watermarks(&place.meta, partition, place.timeout)
         .map_err(fail)?;
     let end = u64::try_from(end).unwrap_or(0);
-    let consumer: BaseConsumer<super::context::Context> = place
+    let consumer: Consume = place
         .consumer()
         .create_with_context(clients.context.clone())
+        .map_err(fail)?;
+    // A consumer that is given a partition of a topic that it does not know yet looks for it a second later.
+    consumer
+        .fetch_metadata(Some(&place.meta), place.timeout)
         .map_err(fail)?;
     let mut start = TopicPartitionList::new();
     start
         .add_partition_offset(&place.meta, partition, Offset::Beginning)
         .and_then(|()| consumer.assign(&start))
         .map_err(fail)?;
+    let loaded = read_to(clients, &consumer, end, deadline);
+    drop_later(consumer);
+    loaded
+}
+
+fn read_to(
+    clients: &Clients,
+    consumer: &Consume,
+    end: u64,
+    deadline: Instant,
+) -> Result<Meta, LogError> {
+    let place = &clients.place;
+    let doing = format!("read topic {}", place.meta);
+    let fail = |error: KafkaError| explain(place, &clients.context, &doing, &error);
     let mut meta = Meta::default();
     loop {
         match consumer.poll(deadline.saturating_duration_since(Instant::now())) {
@@ -162,8 +201,8 @@ pub(super) fn load(clients: &Clients) -> Result<Meta, LogError> {
         }
         if Instant::now() >= deadline {
             return Err(LogError::Unavailable(format!(
-                "failed to {doing} to its end within {} ms (log.kafka.timeoutMs): brokers are slow, or a relay that is gone \
-                 has left a transaction open, which ends by itself",
+                "failed to {doing} to its end in time: brokers are slow (log.kafka.timeoutMs is {}), or a relay that is gone has left \
+                 a transaction open, which ends by itself",
                 place.timeout.as_millis()
             )));
         }

@@ -9,7 +9,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::util::Timeout;
 
 use super::clients::Clients;
-use super::meta::{self, Generation, Meta};
+use super::meta::{self, Generation, Meta, Until};
 use super::produce::{self, Call, MAX_MESSAGE_BYTES, Outgoing};
 use super::relay::blocking;
 use crate::log::LogError;
@@ -57,7 +57,8 @@ pub(super) async fn open(
         )));
     }
     let looked = Arc::clone(clients);
-    let mut found = blocking(move || meta::load(&looked)).await?;
+    // What relays are at matters to their outboxes alone.
+    let mut found = blocking(move || meta::load(&looked, Until::Committed)).await?;
     let generation = match found.generation.take() {
         Some(generation) => generation,
         None => {
@@ -320,7 +321,9 @@ async fn offer(clients: &Arc<Clients>, partitions: u32) -> Result<Generation, Lo
     }
     let looked = Arc::clone(clients);
     // Somebody else's offer may be what filled the events' topic.
-    let found = blocking(move || meta::load(&looked)).await?.generation;
+    let found = blocking(move || meta::load(&looked, Until::Settled))
+        .await?
+        .generation;
     found.ok_or_else(|| {
         LogError::Corrupt(format!(
             "topic {} of {} holds records, and {} does not say which log they are: it was deleted, or the topic belongs to something \

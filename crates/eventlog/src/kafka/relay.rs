@@ -15,7 +15,7 @@ use rdkafka::util::Timeout;
 use super::clients::Clients;
 use super::headers::headers_of;
 use super::member::Member;
-use super::meta::{self, Mark, Progress, crc_of, encode_progress};
+use super::meta::{self, Mark, Progress, Until, crc_of, encode_progress};
 use super::problem::{explain, is_fenced};
 use super::produce::{self, Call, Outgoing, Producer, check_size};
 use super::reader::Reader;
@@ -25,9 +25,6 @@ use crate::share::Membership;
 
 /// The longest id of an outbox: it is a part of a group's name.
 const MAX_ID_BYTES: usize = 100;
-
-/// What a relay that is gone has begun blocks readers for this long at most, when nobody takes its place.
-const MIN_TRANSACTION: Duration = Duration::from_secs(10);
 
 /// The pause between attempts to find the coordinator of a broker that has just started.
 const COORDINATOR_PAUSE: Duration = Duration::from_millis(100);
@@ -150,7 +147,7 @@ impl Relay {
         }
         drop(sessions);
         let clients = Arc::clone(&self.clients);
-        let mut loaded = blocking(move || meta::load(&clients)).await?;
+        let mut loaded = blocking(move || meta::load(&clients, Until::Settled)).await?;
         Ok(loaded
             .outboxes
             .remove(outbox_id)
@@ -256,15 +253,21 @@ impl Relay {
         let place = &self.clients.place;
         let context = session.context.clone();
         let doing = format!("append events of outbox {outbox_id}");
-        let fail = |error: KafkaError| Failure::Broken {
-            is_fenced: error.rdkafka_error_code().is_some_and(is_fenced),
-            error: explain(place, &context, &doing, &error),
+        let producer = Arc::clone(&session.producer);
+        let fenced = Arc::clone(&producer);
+        let fail = |error: KafkaError| {
+            // A producer that is fenced throws away what it holds; why is what it says of itself.
+            let fatal = fenced.client().fatal_error();
+            let error = fatal.map_or(error, |(code, _)| KafkaError::MessageProduction(code));
+            Failure::Broken {
+                is_fenced: error.rdkafka_error_code().is_some_and(is_fenced),
+                error: explain(place, &context, &doing, &error),
+            }
         };
         let stop = |error: failpoint::FailpointError| Failure::Broken {
             error: LogError::Unavailable(error.to_string()),
             is_fenced: false,
         };
-        let producer = Arc::clone(&session.producer);
         producer.begin_transaction().map_err(fail)?;
         failpoint::hit("kafka.relay.begun").map_err(stop)?;
         let mut next = Progress {
@@ -348,10 +351,7 @@ fn begin(clients: &Clients, reader: &Reader, outbox_id: &str) -> Result<Session,
     let place = &clients.place;
     let context = Context::default();
     let id = format!("{}.relay.{outbox_id}", place.topic);
-    let transaction = (place.timeout * 2)
-        .max(MIN_TRANSACTION)
-        .as_millis()
-        .to_string();
+    let transaction = meta::longest_transaction(place).as_millis().to_string();
     let socket = place.timeout.as_millis().to_string();
     let producer = produce::start(
         place,
@@ -376,7 +376,7 @@ fn begin(clients: &Clients, reader: &Reader, outbox_id: &str) -> Result<Session,
         }
         std::thread::sleep(COORDINATOR_PAUSE);
     }
-    let mut loaded = meta::load(clients)?;
+    let mut loaded = meta::load(clients, Until::Settled)?;
     let progress = loaded.outboxes.remove(outbox_id).unwrap_or_default();
     loss::check(clients, reader, &progress)?;
     tracing::info!(

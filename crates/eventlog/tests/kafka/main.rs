@@ -4,4 +4,7 @@
 
 mod conformance;
 mod logs;
+mod opening;
+mod relaying;
 mod server;
+mod sharing;
