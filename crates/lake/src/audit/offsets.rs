@@ -59,7 +59,7 @@ fn runs_missing(partition: u32, set: &OffsetSet, from: u64, to: u64) -> Vec<Offs
             .ok()
             .and_then(|index| set.words.get(index))
             == Some(&u64::MAX);
-        if full && offset % 64 == 0 {
+        if full && offset.is_multiple_of(64) {
             offset += 64;
             continue;
         }

@@ -19,6 +19,8 @@ use crate::storage::simulated::{Client, Fate};
 
 mod history;
 
+mod late;
+
 mod process;
 
 mod upkeep;
@@ -59,6 +61,18 @@ impl Random {
 
 type Work = Pin<Box<dyn Future<Output = ()>>>;
 
+/// The lake as a process of its own sees it.
+fn open(folder: &Path, shared: &Arc<Shared>) -> (Arc<Lake>, Arc<Client>) {
+    let config = LakeConfig {
+        path: folder.display().to_string(),
+        ..LakeConfig::default()
+    };
+    let client = Arc::new(Client::new(Arc::clone(&shared.world)));
+    let clock = Arc::clone(shared);
+    let lake = Lake::open_tables(&config, "arena", &[], clock).unwrap();
+    (Arc::new(lake.simulated(Arc::clone(&client))), client)
+}
+
 /// One process: what lands and what maintains, on one lake.
 struct Process {
     client: Arc<Client>,
@@ -69,14 +83,7 @@ struct Process {
 
 impl Process {
     fn start(folder: &Path, shared: &Arc<Shared>, number: usize) -> Self {
-        let config = LakeConfig {
-            path: folder.display().to_string(),
-            ..LakeConfig::default()
-        };
-        let client = Arc::new(Client::new(Arc::clone(&shared.world)));
-        let clock = Arc::clone(shared);
-        let lake = Lake::open_tables(&config, "arena", &[], clock).unwrap();
-        let lake = Arc::new(lake.simulated(Arc::clone(&client)));
+        let (lake, client) = open(folder, shared);
         let landing = process::land(
             Arc::clone(shared),
             number,

@@ -93,7 +93,8 @@ impl World {
 #[derive(Debug)]
 pub(crate) struct Client {
     pub(crate) world: Arc<World>,
-    waiting: Mutex<Vec<oneshot::Sender<Fate>>>,
+    // What is called, and how to let it go on.
+    waiting: Mutex<Vec<(String, oneshot::Sender<Fate>)>>,
 }
 
 impl Client {
@@ -108,20 +109,29 @@ impl Client {
     pub(crate) fn grant(&self, bits: u64, fate: Fate) -> bool {
         let mut waiting = lock(&self.waiting);
         // Those of a process that was killed are nobody's any more.
-        waiting.retain(|call| !call.is_canceled());
+        waiting.retain(|(_, call)| !call.is_canceled());
         if waiting.is_empty() {
             return false;
         }
         let index = usize::try_from(bits).unwrap_or(0) % waiting.len();
-        let call = waiting.swap_remove(index);
+        let (_, call) = waiting.swap_remove(index);
         drop(waiting);
         call.send(fate).is_ok()
     }
 
+    /// True when a call waits of that action and path, such as `read a/b.json`.
+    pub(crate) fn is_about_to(&self, call: &str) -> bool {
+        lock(&self.waiting).iter().any(|(own, _)| own == call)
+    }
+
     /// Waits for the test to let this process go on.
     pub(crate) async fn turn(&self) -> Fate {
-        let (call, granted) = oneshot::channel();
-        lock(&self.waiting).push(call);
+        self.granted(String::new()).await
+    }
+
+    async fn granted(&self, call: String) -> Fate {
+        let (go_on, granted) = oneshot::channel();
+        lock(&self.waiting).push((call, go_on));
         granted.await.unwrap_or(Fate::Refused)
     }
 
@@ -137,7 +147,7 @@ impl Client {
             path: path.to_owned(),
             source: Error::new(ErrorKind::TimedOut, "a fault of the test"),
         };
-        match self.turn().await {
+        match self.granted(format!("{action} {path}")).await {
             Fate::Fine => Ok(work(&self.world)),
             Fate::Slow => {
                 let done = work(&self.world);

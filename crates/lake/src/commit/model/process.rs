@@ -191,7 +191,7 @@ async fn attempt(
     Ok(false)
 }
 
-async fn encode(lake: &Lake, ranges: &[OffsetRange]) -> Result<EncodedEpoch, LakeError> {
+pub(super) async fn encode(lake: &Lake, ranges: &[OffsetRange]) -> Result<EncodedEpoch, LakeError> {
     let mut tables = Vec::new();
     for (index, table) in lake.tables().iter().enumerate() {
         let rows: Vec<Row> = ranges
