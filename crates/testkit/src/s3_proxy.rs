@@ -89,6 +89,8 @@ struct Shared {
     is_out: AtomicBool,
     takes_every_put: AtomicBool,
     canned: Mutex<Option<Canned>>,
+    /// What the next write meets whose path holds this text.
+    struck: Mutex<Option<(Fault, &'static str)>>,
     /// Calls under way that were said to have failed, with the number of the call before which they arrive.
     late: Mutex<Vec<(u64, Whole)>>,
     met: Mutex<BTreeMap<Fault, u64>>,
@@ -109,6 +111,7 @@ impl S3Proxy {
             is_out: AtomicBool::new(false),
             takes_every_put: AtomicBool::new(false),
             canned: Mutex::default(),
+            struck: Mutex::default(),
             late: Mutex::default(),
             met: Mutex::default(),
         });
@@ -166,6 +169,16 @@ impl S3Proxy {
     /// From now on this is answered in the store's place; `None`: nothing.
     pub fn answer(&self, canned: Option<Canned>) {
         *lock(&self.shared.canned) = canned;
+    }
+
+    /// The next PUT whose path holds this text meets this fault.
+    pub fn strike(&self, fault: Fault, holding: &'static str) {
+        *lock(&self.shared.struck) = Some((fault, holding));
+    }
+
+    /// True until that PUT has come.
+    pub fn is_to_strike(&self) -> bool {
+        lock(&self.shared.struck).is_some()
     }
 
     /// How often each fault has happened.
@@ -234,7 +247,10 @@ async fn handle(
     if let Some(canned) = shared.canned(&whole) {
         return Ok(canned);
     }
-    match shared.next(call, whole.method()) {
+    let fault = shared
+        .strike(&whole)
+        .or_else(|| shared.next(call, whole.method()));
+    match fault {
         None => shared.forward(whole).await,
         Some(Fault::SlowDown) => Ok(refused(503, "SlowDown", "Please reduce your request rate.")),
         Some(Fault::Conflict) => Ok(refused(409, "ConditionalRequestConflict", "A race.")),
@@ -279,7 +295,20 @@ impl Shared {
             .then(|| refused(canned.status, canned.code, canned.message))
     }
 
-    /// The fault that this call meets, if any.
+    /// The fault that a test has put in the way of this very call.
+    fn strike(&self, request: &Whole) -> Option<Fault> {
+        let mut struck = lock(&self.struck);
+        let is_meant = struck.is_some_and(|(_, holding)| {
+            *request.method() == Method::PUT && request.uri().path().contains(holding)
+        });
+        if is_meant {
+            struck.take().map(|(fault, _)| fault)
+        } else {
+            None
+        }
+    }
+
+    /// The fault that this call meets by the seed, if any.
     fn next(&self, call: u64, method: &Method) -> Option<Fault> {
         if self.is_out.load(Ordering::SeqCst) {
             return Some(Fault::Outage);

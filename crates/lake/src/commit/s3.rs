@@ -92,6 +92,43 @@ async fn s3_store_that_fails_and_lies_loses_and_doubles_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn s3_commit_whose_answer_got_lost_is_known_again_and_one_that_never_came_is_sent_again() {
+    let server = S3Server::start();
+    let proxy = S3Proxy::start(server.port(), 1);
+    let config = impatient(&proxy.endpoint());
+    let mut lander = Lander::start(config.clone(), Arc::new(Faults::new(1)));
+    lander.attempt(&[1, 0, 0]).await.unwrap();
+    let faults = [
+        Fault::Unseen,
+        Fault::Cut,
+        Fault::Hang,
+        Fault::SlowDown,
+        Fault::Conflict,
+        Fault::Outage,
+    ];
+    let mut high = 1;
+    for fault in faults {
+        for path in ["/_delta_log/", "/_epochs/_delta_log/", ".parquet"] {
+            // Nobody loses a race for a name that nobody else uses.
+            if fault == Fault::Conflict && path == ".parquet" {
+                continue;
+            }
+            proxy.strike(fault, path);
+            high += 1;
+            if let Err(error) = lander.attempt(&[high, 0, 0]).await {
+                panic!("{fault:?} of a PUT of {path}: {error}");
+            }
+            assert!(!proxy.is_to_strike(), "{fault:?} {path}");
+        }
+    }
+    // One entry for each epoch: none was made twice.
+    let name = &lander.lake.tables()[0].table.name;
+    let newest = lander.lake.log(name).unwrap().newest().await.unwrap();
+    assert_eq!(newest, Some(high));
+    check(&config, &[high, 0, 0], "after lost answers").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn s3_outage_and_killed_server_are_survived() {
     let mut server = S3Server::start();
     let proxy = S3Proxy::start(server.port(), 1);

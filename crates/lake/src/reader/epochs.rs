@@ -53,10 +53,15 @@ impl EpochTail {
         };
         for step in 1.. {
             let next = current.epochs_version + 1;
-            let Some(entry) = self.record(next).await? else {
-                if step == 1 {
-                    current = self.still_there(current).await?;
-                }
+            // Both looks at once: over a network the wait is what they cost.
+            let (entry, known) = if step == 1 {
+                let known = self.still_there(current.clone());
+                tokio::join!(self.record(next), known)
+            } else {
+                (self.record(next).await, Ok(current.clone()))
+            };
+            let Some(entry) = entry? else {
+                current = known?;
                 break;
             };
             current = Arc::new(match entry {

@@ -136,6 +136,12 @@ impl Objects {
         once.list_with_delimiter(Some(&object("_probe")))
             .await
             .map_err(|error| self.cause(&error))?;
+        // Absent must be told from forbidden: a key that may not list is answered 403 for both.
+        if let Err(error) = once.head(&path).await
+            && let Some(cause) = self.bucket.explain(&error)
+        {
+            return Err(cause);
+        }
         let first = self.create(key, b"first".to_vec()).await?;
         let second = self.create(key, b"second".to_vec()).await;
         let found = once.get(&path).await;

@@ -201,6 +201,7 @@ async fn s3_what_a_store_refuses_is_named_before_anything_lands() {
     };
     let cases = [
         (denied("GET", "list-type"), "s3:ListBucket"),
+        (denied("HEAD", "_probe/"), "s3:ListBucket"),
         (denied("PUT", ""), "s3:PutObject"),
         (denied("GET", "_probe/"), "s3:GetObject"),
         (denied("POST", "delete"), "s3:DeleteObject"),
