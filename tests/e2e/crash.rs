@@ -20,7 +20,7 @@ gamepipe_tests::on_both_backends! {
 const CLIENTS: usize = 6;
 
 /// Every place where a step between a request and its row can end half-way.
-const FAILPOINTS: [&str; 14] = [
+const FAILPOINTS: [&str; 17] = [
     "state.commit.before",
     "state.commit.written",
     "state.commit.synced",
@@ -31,6 +31,9 @@ const FAILPOINTS: [&str; 14] = [
     "relay.appended",
     "relay.trimmed",
     "epoch.encoded",
+    "intent.put.before",
+    "intent.put.after",
+    "intent.decided",
     "table.commit.before",
     "table.commit.after",
     "epochs.commit.before",

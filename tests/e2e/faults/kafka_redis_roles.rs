@@ -5,15 +5,21 @@ use anyhow::Context;
 use super::*;
 
 /// Every place in a role where a step between a request and its row can end half-way.
-const API_FAILPOINTS: [&str; 5] = [
+const API_FAILPOINTS: [&str; 8] = [
     "state.commit.before",
     "state.commit.synced",
     "relay.read",
+    "kafka.relay.begun",
+    "kafka.relay.acknowledged",
+    "kafka.relay.committed",
     "relay.appended",
     "relay.trimmed",
 ];
-const STREAMER_FAILPOINTS: [&str; 5] = [
+const STREAMER_FAILPOINTS: [&str; 8] = [
     "epoch.encoded",
+    "intent.put.before",
+    "intent.put.after",
+    "intent.decided",
     "table.commit.before",
     "table.commit.after",
     "epochs.commit.before",
