@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::KafkaError;
 use rdkafka::producer::Producer as _;
 use rdkafka::util::Timeout;
 
@@ -112,7 +112,7 @@ impl Appender {
             .as_ref()
             .is_some_and(|current| Arc::ptr_eq(current, producer))
         {
-            tracing::warn!(kafka.code = %RDKafkaErrorCode::from(code), reason, "the producer is replaced");
+            tracing::warn!(kafka.code = %code, reason, "the producer is replaced");
             *slot = None;
         }
     }

@@ -1,23 +1,23 @@
 //! Reading partitions: each that is read has a queue that librdkafka fills ahead; a read that goes on where the last one ended
 //! only empties it.
 
+mod records;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use gamepipe_domain::time::Timestamp;
 use rdkafka::consumer::Consumer;
 use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::BorrowedMessage;
 use rdkafka::{Message, Offset, TopicPartitionList};
 use tokio::sync::watch;
 
+use self::records::Records;
 use super::clients::Clients;
 use super::context::{Context, take_end};
 use super::meta::is_passing;
-use crate::log::{LogError, LogRecord, PartitionOffsets, ReadBatch};
+use crate::log::{LogError, PartitionOffsets, ReadBatch};
 
 /// A partition that nobody reads for this long gives its memory back; its next read takes a few milliseconds more.
 const IDLE: Duration = Duration::from_secs(60);
@@ -27,9 +27,6 @@ const WAIT: Duration = Duration::from_millis(100);
 
 /// To go forward by less than this many records, reading them is quicker than fetching anew.
 const SKIP: u64 = 1000;
-
-/// How many bytes of records a read makes room for at first.
-const FIRST_BYTES: usize = 64 << 10;
 
 /// Reads partitions and knows their ends.
 #[derive(Debug)]
@@ -301,7 +298,7 @@ impl Reader {
         let mut has_asked = false;
         let mut trouble = None;
         loop {
-            let is_enough = !records.spans.is_empty() || (*has_ended && *at >= due);
+            let is_enough = !records.is_empty() || (*has_ended && *at >= due);
             let wait = if is_enough { Duration::ZERO } else { WAIT };
             match queue.poll(wait) {
                 // What is below was asked for before; it was read already.
@@ -310,7 +307,7 @@ impl Reader {
                     *at = u64::try_from(message.offset()).unwrap_or(*at) + 1;
                     *has_ended = false;
                     records.push(&message);
-                    if records.bytes.len() >= max_bytes {
+                    if records.bytes() >= max_bytes {
                         break;
                     }
                 }
@@ -325,7 +322,7 @@ impl Reader {
                 None if is_enough && has_asked => break,
                 None if is_enough => {
                     let is_behind = *at < partition.written.load(Ordering::Acquire);
-                    if !records.spans.is_empty() || !is_behind {
+                    if !records.is_empty() || !is_behind {
                         break;
                     }
                     // This process has appended more, after the end was told: it may be committed by now.
@@ -346,10 +343,10 @@ impl Reader {
         partition.stable.fetch_max(*at, Ordering::AcqRel);
         partition
             .bytes
-            .fetch_add(records.bytes.len() as u64, Ordering::Relaxed);
+            .fetch_add(records.bytes() as u64, Ordering::Relaxed);
         partition
             .records
-            .fetch_add(records.spans.len() as u64, Ordering::Relaxed);
+            .fetch_add(records.count() as u64, Ordering::Relaxed);
         Ok(records.into_batch(*at))
     }
 
@@ -403,57 +400,4 @@ fn lock(slot: &Mutex<Slot>) -> MutexGuard<'_, Slot> {
 
 fn offset_of(at: u64) -> i64 {
     i64::try_from(at).unwrap_or(i64::MAX)
-}
-
-/// Records as they come: all bytes in one piece of memory, so that a record costs no allocation.
-#[derive(Default)]
-struct Records {
-    bytes: Vec<u8>,
-    spans: Vec<Span>,
-}
-
-struct Span {
-    offset: i64,
-    time_ms: i64,
-    key_end: usize,
-    value_end: usize,
-}
-
-impl Records {
-    fn push(&mut self, message: &BorrowedMessage<'_>) {
-        if self.bytes.is_empty() {
-            self.bytes.reserve(FIRST_BYTES);
-        }
-        self.bytes
-            .extend_from_slice(message.key().unwrap_or_default());
-        let key_end = self.bytes.len();
-        self.bytes
-            .extend_from_slice(message.payload().unwrap_or_default());
-        self.spans.push(Span {
-            offset: message.offset(),
-            time_ms: message.timestamp().to_millis().unwrap_or(0),
-            key_end,
-            value_end: self.bytes.len(),
-        });
-    }
-
-    fn into_batch(self, next: u64) -> ReadBatch {
-        let bytes = Bytes::from(self.bytes);
-        let mut start = 0;
-        let records = self.spans.iter().map(|span| {
-            let key = bytes.slice(start..span.key_end);
-            let value = bytes.slice(span.key_end..span.value_end);
-            start = span.value_end;
-            LogRecord {
-                offset: u64::try_from(span.offset).unwrap_or(0),
-                appended: Timestamp::from_micros(span.time_ms.saturating_mul(1000)),
-                key,
-                value,
-            }
-        });
-        ReadBatch {
-            records: records.collect(),
-            next,
-        }
-    }
 }

@@ -3,8 +3,10 @@
 //! The transactional id belongs to the outbox, so beginning a session ends what any process before has begun with it, and
 //! none of them can commit any more. Whatever a session can't account for ends it; the next one reads what is committed.
 
+mod stands;
+
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gamepipe_service::failpoint;
@@ -12,16 +14,15 @@ use rdkafka::error::KafkaError;
 use rdkafka::producer::Producer as _;
 use rdkafka::util::Timeout;
 
+use self::stands::Stands;
 use super::clients::Clients;
 use super::headers::headers_of;
-use super::member::Member;
 use super::meta::{self, Mark, Progress, Until, crc_of, encode_progress};
 use super::problem::{explain, is_fenced};
 use super::produce::{self, Call, Outgoing, Producer, check_size};
 use super::reader::Reader;
 use super::{context::Context, loss};
 use crate::log::{LogError, OutboxBatch, partition_of};
-use crate::share::Membership;
 
 /// The longest id of an outbox: it is a part of a group's name.
 const MAX_ID_BYTES: usize = 100;
@@ -39,15 +40,7 @@ pub(super) struct Relay {
     reader: Arc<Reader>,
     source: String,
     sessions: tokio::sync::Mutex<HashMap<String, Session>>,
-    stands: Mutex<HashMap<String, Stand>>,
-}
-
-/// What is known of an outbox's relay apart from its session.
-#[derive(Debug, Default)]
-struct Stand {
-    member: Option<Arc<Member>>,
-    /// When and in which turn another process took over.
-    fenced: Option<(Instant, u64)>,
+    stands: Stands,
 }
 
 /// The right to append for an outbox.
@@ -55,6 +48,8 @@ struct Session {
     producer: Arc<Producer>,
     context: Context,
     progress: Progress,
+    /// In which turn of the group it was begun.
+    turn: Option<u64>,
 }
 
 impl std::fmt::Debug for Session {
@@ -81,25 +76,14 @@ impl Relay {
             reader,
             source,
             sessions: tokio::sync::Mutex::default(),
-            stands: Mutex::default(),
+            stands: Stands::default(),
         }
     }
 
     /// True while this process is the one that relays the outbox; stands for it from the first call on.
     pub(super) fn relays(&self, outbox_id: &str) -> Result<bool, LogError> {
         check_id(outbox_id)?;
-        let mut stands = self.lock_stands();
-        let stand = stands.entry(outbox_id.to_owned()).or_default();
-        let member = match &stand.member {
-            Some(member) => member,
-            None => {
-                let place = &self.clients.place;
-                let group = format!("{}.relay.{outbox_id}", place.topic);
-                let member = Arc::new(Member::stand(place, &group, &place.meta)?);
-                stand.member.insert(member)
-            }
-        };
-        Ok(!member.share().partitions.is_empty())
+        self.stands.relays(&self.clients.place, outbox_id)
     }
 
     /// [`crate::EventLog::append_from_outbox`].
@@ -122,7 +106,7 @@ impl Relay {
             }
             Err(Failure::Broken { error, is_fenced }) => {
                 if is_fenced {
-                    self.note_fence(&batch.outbox_id);
+                    self.stands.note_fence(&batch.outbox_id, session.turn);
                 }
                 end(session).await;
                 Err(error)
@@ -135,11 +119,10 @@ impl Relay {
         check_id(outbox_id)?;
         let mut sessions = self.sessions.lock().await;
         let is_ours = self
-            .lock_stands()
-            .get(outbox_id)
-            .and_then(|stand| stand.member.as_ref())
-            .is_some_and(|member| !member.share().partitions.is_empty());
-        if is_ours || sessions.contains_key(outbox_id) {
+            .stands
+            .is_chosen(outbox_id)
+            .unwrap_or_else(|| sessions.contains_key(outbox_id));
+        if is_ours {
             let session = self.session(&mut sessions, outbox_id).await?;
             let position = session.progress.position;
             sessions.insert(outbox_id.to_owned(), session);
@@ -161,9 +144,12 @@ impl Relay {
         sessions: &mut HashMap<String, Session>,
         outbox_id: &str,
     ) -> Result<Session, LogError> {
-        self.may_relay(outbox_id)?;
-        if let Some(session) = sessions.remove(outbox_id) {
-            return Ok(session);
+        let turn = self.stands.turn(&self.clients.place, outbox_id)?;
+        match sessions.remove(outbox_id) {
+            Some(session) if session.turn == turn => return Ok(session),
+            // Another process may have been the relay in between.
+            Some(session) => end(session).await,
+            None => {}
         }
         if sessions.len() >= MAX_SESSIONS {
             return Err(LogError::Invalid(format!(
@@ -172,54 +158,7 @@ impl Relay {
         }
         let (clients, reader) = (Arc::clone(&self.clients), Arc::clone(&self.reader));
         let outbox_id = outbox_id.to_owned();
-        blocking(move || begin(&clients, &reader, &outbox_id)).await
-    }
-
-    /// Refuses while another process is the relay. Beginning a session would take its place, and it would take ours.
-    fn may_relay(&self, outbox_id: &str) -> Result<(), LogError> {
-        let mut stands = self.lock_stands();
-        let Some(stand) = stands.get_mut(outbox_id) else {
-            return Ok(());
-        };
-        let elsewhere = || {
-            LogError::Unavailable(format!(
-                "another process relays outbox {outbox_id} into topic {}",
-                self.clients.place.topic
-            ))
-        };
-        let share = stand.member.as_ref().map(|member| member.share());
-        if share
-            .as_ref()
-            .is_some_and(|share| share.partitions.is_empty())
-        {
-            return Err(elsewhere());
-        }
-        let Some((at, turn)) = stand.fenced else {
-            return Ok(());
-        };
-        // The group's word counts again once it is newer than the fence, or has stood for as long as it takes to be missed.
-        let is_renewed = share.is_some_and(|share| {
-            share.turn > turn || at.elapsed() > self.clients.place.session_timeout
-        });
-        if !is_renewed {
-            return Err(elsewhere());
-        }
-        stand.fenced = None;
-        Ok(())
-    }
-
-    fn note_fence(&self, outbox_id: &str) {
-        let mut stands = self.lock_stands();
-        let stand = stands.entry(outbox_id.to_owned()).or_default();
-        let turn = stand
-            .member
-            .as_ref()
-            .map_or(0, |member| member.share().turn);
-        stand.fenced = Some((Instant::now(), turn));
-    }
-
-    fn lock_stands(&self) -> MutexGuard<'_, HashMap<String, Stand>> {
-        self.stands.lock().unwrap_or_else(PoisonError::into_inner)
+        blocking(move || begin(&clients, &reader, &outbox_id, turn)).await
     }
 
     async fn take(&self, session: &mut Session, batch: &OutboxBatch) -> Result<(), Failure> {
@@ -347,7 +286,12 @@ impl Relay {
 }
 
 /// Becomes the outbox's only relay, and reads how far it is. Blocks.
-fn begin(clients: &Clients, reader: &Reader, outbox_id: &str) -> Result<Session, LogError> {
+fn begin(
+    clients: &Clients,
+    reader: &Reader,
+    outbox_id: &str,
+    turn: Option<u64>,
+) -> Result<Session, LogError> {
     let place = &clients.place;
     let context = Context::default();
     let id = format!("{}.relay.{outbox_id}", place.topic);
@@ -388,6 +332,7 @@ fn begin(clients: &Clients, reader: &Reader, outbox_id: &str) -> Result<Session,
         producer: Arc::new(producer),
         context,
         progress,
+        turn,
     })
 }
 

@@ -157,6 +157,15 @@ async fn kafka_logs_that_are_opened_at_once_agree_on_one_generation() {
     for opened in opens {
         generations.push(opened.await.unwrap());
     }
+    // One that comes too late changes nothing any more.
+    let late = r#"{"format":1,"generation":"late","partitions":4}"#;
+    write(
+        &format!("{}.meta", config.kafka.topic),
+        0,
+        "generation/late",
+        late,
+        1,
+    );
     generations.push(open(&config).await.generation().to_owned());
     generations.dedup();
     assert_eq!(generations.len(), 1, "{generations:?}");
@@ -228,7 +237,9 @@ async fn kafka_a_topic_that_was_made_anew_is_noticed() {
     );
     // With other records up to the same ends: they are not what they were.
     let meta = format!("{topic}.meta");
-    fill(&topic, 100).await;
+    for partition in 0..4 {
+        write(&topic, partition, "k", "foreign", 100);
+    }
     let error = try_open(&shared(&topic)).await.unwrap_err().to_string();
     assert!(error.contains("another record"), "{error}");
     // Without the topic that says which log it is.
@@ -241,24 +252,21 @@ async fn kafka_a_topic_that_was_made_anew_is_noticed() {
     assert_ne!(open(&shared(&topic)).await.generation(), generation);
 }
 
-/// Writes foreign records to each partition.
-async fn fill(topic: &str, count: usize) {
-    use rdkafka::producer::{FutureProducer, FutureRecord};
-    let servers = KafkaServer::shared().bootstrap();
+/// Writes the same record several times.
+fn write(topic: &str, partition: i32, key: &str, value: &str, count: usize) {
+    use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
     let producer: FutureProducer = ClientConfig::new()
-        .set("bootstrap.servers", servers)
+        .set("bootstrap.servers", KafkaServer::shared().bootstrap())
         .create()
         .unwrap();
-    for partition in 0..4 {
-        for _ in 0..count {
-            let record = FutureRecord::to(topic)
-                .partition(partition)
-                .key("k")
-                .payload("foreign");
-            drop(producer.send_result(record).unwrap());
-        }
+    for _ in 0..count {
+        let record = FutureRecord::to(topic)
+            .partition(partition)
+            .key(key)
+            .payload(value);
+        drop(producer.send_result(record).unwrap());
     }
-    rdkafka::producer::Producer::flush(&producer, Duration::from_secs(20)).unwrap();
+    producer.flush(Duration::from_secs(20)).unwrap();
 }
 
 /// A process that is running notices as soon as it looks.
