@@ -83,6 +83,7 @@ async fn kafka_passwords_rights_and_certificates_are_checked() {
         sasl: true,
         tls: true,
         properties: Vec::new(),
+        ..Options::default()
     });
     let signed_in = |user: &str, password: &str, mechanism: SaslMechanism| {
         with(config(&server.sasl_bootstrap(), "events"), |kafka| {
