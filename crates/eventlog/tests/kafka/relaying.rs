@@ -113,10 +113,10 @@ async fn kafka_records_that_were_not_committed_are_not_read() {
     let ends = (0..4).map(|partition| raw.fetch_watermarks(&topic, partition, deadline).unwrap().1);
     assert!(ends.sum::<i64>() >= 10);
     let log = shared(&topic).await;
-    assert_eq!(numbers(&log).await, []);
+    assert_eq!(numbers(&log).await, Vec::<u64>::new());
     assert_eq!(log.outbox_position("box").await.unwrap(), 0);
     // Its end is on the log now, and what was before it is passed over.
-    assert_eq!(numbers(&log).await, []);
+    assert_eq!(numbers(&log).await, Vec::<u64>::new());
     log.append_from_outbox(batch("box", 1, 3)).await.unwrap();
     assert_eq!(numbers(&log).await, [1, 2, 3]);
 }
