@@ -46,8 +46,8 @@ pub(crate) enum Command {
 /// Runs the subcommand.
 pub(crate) fn run(cli: Cli) -> anyhow::Result<Outcome> {
     match cli.command {
-        Command::Up(args) => server_runtime()?.block_on(up::run(args)),
-        Command::Serve(args) => server_runtime()?.block_on(serve::run(args)),
+        Command::Up(args) => serve_on(up::run(args)),
+        Command::Serve(args) => serve_on(serve::run(args)),
         Command::State(args) => block_on(state::run(args)),
         Command::Play(args) => player_runtime()?.block_on(play::run(args)),
         Command::Sql(args) => sql::run(args),
@@ -62,6 +62,15 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Outcome> {
 /// Runs a client's work: one thread is enough for a request at a time.
 fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     client_runtime()?.block_on(work)
+}
+
+/// Runs a server's work. What libraries still wait for when all parts have drained is not waited for.
+fn serve_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    const LEFT_OVER: std::time::Duration = std::time::Duration::from_secs(1);
+    let runtime = server_runtime()?;
+    let done = runtime.block_on(work);
+    runtime.shutdown_timeout(LEFT_OVER);
+    done
 }
 
 /// A runtime for a whole pipeline: a thread per core, at least two, so that one long step does not stop the rest.

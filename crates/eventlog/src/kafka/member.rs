@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use rdkafka::config::RDKafkaLogLevel;
@@ -23,6 +23,10 @@ const SETTLE: Duration = Duration::from_secs(3);
 
 /// How long one poll of the group waits: what leaving waits for the thread.
 const POLL: Duration = Duration::from_millis(100);
+
+/// How long a member that is dropped may take to leave, and how often it is looked at.
+const LEAVING: Duration = Duration::from_secs(2);
+const LEAVING_POLL: Duration = Duration::from_millis(5);
 
 /// A member of a group, until it is dropped.
 #[derive(Debug)]
@@ -125,8 +129,11 @@ impl Member {
 impl Drop for Member {
     fn drop(&mut self) {
         if let Some(thread) = self.end() {
-            // A thread that panicked has left, too.
-            let _ = thread.join();
+            // The library waits for the group's word without end; others miss this process all the same in time.
+            let deadline = Instant::now() + LEAVING;
+            while !thread.is_finished() && Instant::now() < deadline {
+                std::thread::sleep(LEAVING_POLL);
+            }
         }
     }
 }

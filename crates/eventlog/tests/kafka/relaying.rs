@@ -124,14 +124,14 @@ async fn kafka_records_that_were_not_committed_are_not_read() {
 /// Two relays at once, each back as a new process whenever it is fenced: each entry lands once and in order of the outbox.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn kafka_relays_that_race_land_each_entry_once() {
-    const ENTRIES: u64 = 300;
+    const ENTRIES: u64 = 600;
     const LIVES: u64 = 5;
     let topic = new_topic();
     let mut dice = Dice::from_environment();
     drop(shared(&topic).await);
     let mut racers = Vec::new();
     for _ in 0..2 {
-        let (topic, size) = (topic.clone(), 1 + dice.roll(20));
+        let (topic, size) = (topic.clone(), 5 + dice.roll(10));
         racers.push(tokio::spawn(async move {
             let mut fenced = 0;
             for _ in 0..LIVES {
