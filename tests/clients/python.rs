@@ -4,6 +4,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 use gamepipe_domain::time::Timestamp;
+use gamepipe_service::clock::{Clock, SystemClock};
 use gamepipe_testkit::s3_server::{BUCKET, KEY_ID, S3Server, SECRET};
 use gamepipe_tests::tools::tool;
 use gamepipe_tests::{Platform, Start};
@@ -135,10 +136,9 @@ fn python_duckdb_and_deltalake_count_the_same_rows() -> Result<()> {
 fn spark_reads_every_table_with_equal_counts_and_leaves_out_days() -> Result<()> {
     let platform = Start::game("quest").up()?;
     let api = platform.api()?;
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
+    let now = SystemClock.now_micros();
     for days_ago in 0..3 {
-        let seconds = now.as_secs() - days_ago * 24 * 3600;
-        let micros = i64::try_from(seconds)? * 1_000_000;
+        let micros = now - days_ago * 24 * 3600 * 1_000_000;
         let time = String::from_utf8(Timestamp::from_micros(micros).rfc3339_bytes().to_vec())?;
         for number in 0..40 {
             let event = serde_json::json!({

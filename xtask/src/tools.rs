@@ -82,12 +82,23 @@ impl Tools {
 
 /// Installs and finds the tools.
 pub(crate) fn install() -> Result<Tools> {
+    let mut all = clients();
+    all.extend(servers());
+    let tools = Tools(all);
+    if in_ci() && !tools.skips().is_empty() {
+        bail!("CI skips nothing:\n{}", tools.missing().join("\n"));
+    }
+    Ok(tools)
+}
+
+/// What asks a pipeline or reads its tables.
+fn clients() -> Vec<Tool> {
     let python = python_environment();
     let trino_cli = match &python {
         Ok(python) => trino_cli(python),
         Err(reason) => Err(reason.clone()),
     };
-    let tools = Tools(vec![
+    vec![
         Tool {
             variable: "GAMEPIPE_TEST_PYTHON",
             what: "Python with DuckDB, deltalake, trino and PyHive",
@@ -113,12 +124,6 @@ pub(crate) fn install() -> Result<Tools> {
             found: debian_program("curl", "--version", "curl"),
         },
         Tool {
-            variable: "GAMEPIPE_TEST_REDIS",
-            what: "Redis",
-            tests: "redis_",
-            found: redis::server(),
-        },
-        Tool {
             variable: "GAMEPIPE_TEST_SPARK",
             what: "Spark",
             tests: "spark_",
@@ -129,6 +134,18 @@ pub(crate) fn install() -> Result<Tools> {
             what: "Delta Lake for Spark",
             tests: "spark_",
             found: spark::jars(),
+        },
+    ]
+}
+
+/// What a pipeline keeps its data in.
+fn servers() -> Vec<Tool> {
+    vec![
+        Tool {
+            variable: "GAMEPIPE_TEST_REDIS",
+            what: "Redis",
+            tests: "redis_",
+            found: redis::server(),
         },
         Tool {
             variable: "GAMEPIPE_TEST_S3",
@@ -148,11 +165,7 @@ pub(crate) fn install() -> Result<Tools> {
             tests: "kafka_kcat_",
             found: debian_program("kcat", "-V", "kcat"),
         },
-    ]);
-    if in_ci() && !tools.skips().is_empty() {
-        bail!("CI skips nothing:\n{}", tools.missing().join("\n"));
-    }
-    Ok(tools)
+    ]
 }
 
 /// The environment with [`PYTHON_PACKAGES`].

@@ -75,23 +75,7 @@ broker.heartbeat.interval.ms={}
         data.display(),
         SESSION_TIMEOUT_MS / 5
     );
-    if options.sasl {
-        text.push_str("sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512\n");
-        text.push_str(&format!(
-            "listener.name.sasl_plaintext.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required \
-             user_{USER}=\"{PASSWORD}\" user_{STRANGER}=\"{PASSWORD}\";\n"
-        ));
-        for mechanism in ["scram-sha-256", "scram-sha-512"] {
-            text.push_str(&format!(
-                "listener.name.sasl_plaintext.{mechanism}.sasl.jaas.config=\
-                 org.apache.kafka.common.security.scram.ScramLoginModule required;\n"
-            ));
-        }
-        text.push_str(
-            "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer\n",
-        );
-        text.push_str(&format!("super.users=User:ANONYMOUS;User:{USER}\n"));
-    }
+    push_sign_in(&mut text, options);
     if options.tls {
         let store = folder.join(KEY_STORE);
         text.push_str(&format!(
@@ -106,6 +90,28 @@ broker.heartbeat.interval.ms={}
     if let Err(error) = std::fs::write(path(folder), text) {
         panic!("no settings file: {error}");
     }
+}
+
+/// What a listener that asks for a password needs.
+fn push_sign_in(text: &mut String, options: &Options) {
+    if !options.sasl {
+        return;
+    }
+    text.push_str("sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512\n");
+    text.push_str(&format!(
+        "listener.name.sasl_plaintext.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required \
+         user_{USER}=\"{PASSWORD}\" user_{STRANGER}=\"{PASSWORD}\";\n"
+    ));
+    for mechanism in ["scram-sha-256", "scram-sha-512"] {
+        text.push_str(&format!(
+            "listener.name.sasl_plaintext.{mechanism}.sasl.jaas.config=\
+             org.apache.kafka.common.security.scram.ScramLoginModule required;\n"
+        ));
+    }
+    text.push_str(
+        "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer\n",
+    );
+    text.push_str(&format!("super.users=User:ANONYMOUS;User:{USER}\n"));
 }
 
 /// What makes the folder, besides the settings of the Java machine.
