@@ -19,6 +19,9 @@ use crate::log::LogError;
 /// What a relay that is gone has begun holds up readers for this long at most, unless somebody takes its place.
 const MIN_TRANSACTION: Duration = Duration::from_secs(10);
 
+/// Brokers look this often for transactions that have taken too long (their transaction.abort.timed.out.transaction.cleanup.interval.ms).
+const CLEANUP: Duration = Duration::from_secs(10);
+
 /// The partition of all of it.
 pub(super) const PARTITION: u32 = 0;
 
@@ -141,7 +144,7 @@ pub(super) fn load(clients: &Clients, until: Until) -> Result<Meta, LogError> {
     let partition = i32::try_from(PARTITION).unwrap_or_default();
     let (asked, patience) = match until {
         Until::Committed => (&clients.committed, Duration::ZERO),
-        Until::Settled => (&clients.raw, longest_transaction(place)),
+        Until::Settled => (&clients.raw, longest_transaction(place) + CLEANUP),
     };
     let deadline = Instant::now() + place.timeout + patience;
     let (_, end) = asked

@@ -1,6 +1,7 @@
 //! Reading partitions: each that is read has a queue that librdkafka fills ahead; a read that goes on where the last one ended
 //! only empties it.
 
+mod partition;
 mod records;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,14 +9,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::Consumer;
-use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Message, Offset, TopicPartitionList};
 use tokio::sync::watch;
 
+use self::partition::{Partition, Slot};
 use self::records::Records;
 use super::clients::Clients;
-use super::context::{Context, take_end};
+use super::context::take_end;
 use super::meta::is_passing;
 use crate::log::{LogError, PartitionOffsets, ReadBatch};
 
@@ -37,55 +38,12 @@ pub(super) struct Reader {
     news: watch::Sender<u64>,
 }
 
-struct Partition {
-    slot: Mutex<Slot>,
-    /// The lowest offset, when it was asked for last.
-    low: AtomicU64,
-    /// An offset up to which all is committed.
-    stable: AtomicU64,
-    /// An offset up to which this process has appended.
-    written: AtomicU64,
-    /// An offset up to which this process's transactions have committed.
-    committed: AtomicU64,
-    /// Bytes and records that were read, to know how large records are.
-    bytes: AtomicU64,
-    records: AtomicU64,
-}
-
-impl std::fmt::Debug for Partition {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.debug_struct("Partition")
-            .field("low", &self.low)
-            .field("stable", &self.stable)
-            .finish_non_exhaustive()
-    }
-}
-
-#[derive(Default)]
-struct Slot {
-    queue: Option<PartitionQueue<Context>>,
-    /// The offset that the queue's next record has at least.
-    at: u64,
-    /// True when the partition ended there.
-    has_ended: bool,
-    used: Option<Instant>,
-}
-
 impl Reader {
     /// A reader of so many partitions.
     pub(super) fn new(clients: Arc<Clients>, partitions: u32) -> Self {
-        let partition = |_| Partition {
-            slot: Mutex::default(),
-            low: AtomicU64::new(0),
-            stable: AtomicU64::new(0),
-            written: AtomicU64::new(0),
-            committed: AtomicU64::new(0),
-            bytes: AtomicU64::new(0),
-            records: AtomicU64::new(0),
-        };
         Self {
             clients,
-            partitions: (0..partitions).map(partition).collect(),
+            partitions: (0..partitions).map(|_| Partition::default()).collect(),
             news: watch::Sender::new(0),
         }
     }

@@ -1,0 +1,50 @@
+//! What a reader keeps for each partition.
+
+use std::sync::Mutex;
+use std::sync::atomic::AtomicU64;
+use std::time::Instant;
+
+use rdkafka::consumer::base_consumer::PartitionQueue;
+
+use crate::kafka::context::Context;
+
+/// What is known of a partition, and how it is read.
+#[derive(Default)]
+pub(super) struct Partition {
+    /// Locked while it is read.
+    pub(super) slot: Mutex<Slot>,
+    /// The lowest offset, when it was asked for last.
+    pub(super) low: AtomicU64,
+    /// An offset up to which all is committed.
+    pub(super) stable: AtomicU64,
+    /// An offset up to which this process has appended.
+    pub(super) written: AtomicU64,
+    /// An offset up to which this process's transactions have committed.
+    pub(super) committed: AtomicU64,
+    /// Bytes that were read, to know how large records are.
+    pub(super) bytes: AtomicU64,
+    /// The records of which there were so many bytes.
+    pub(super) records: AtomicU64,
+}
+
+impl std::fmt::Debug for Partition {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Partition")
+            .field("low", &self.low)
+            .field("stable", &self.stable)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How a partition is read.
+#[derive(Default)]
+pub(super) struct Slot {
+    /// Filled while the partition is read.
+    pub(super) queue: Option<PartitionQueue<Context>>,
+    /// The offset that the queue's next record has at least.
+    pub(super) at: u64,
+    /// True when the partition ended there.
+    pub(super) has_ended: bool,
+    /// When it was read last.
+    pub(super) used: Option<Instant>,
+}
