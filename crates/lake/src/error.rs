@@ -138,6 +138,12 @@ pub enum LakeError {
         /// How many epochs.
         epochs: u64,
     },
+    /// An epoch was decided so long ago that others have finished it and gone on.
+    #[error("epoch {epoch} was finished by others while this process was stopped")]
+    Late {
+        /// Its number.
+        epoch: u64,
+    },
     /// A table has rows of the log that no epoch covers, and no intent explains.
     #[error(
         "table {table}: entry {version} of its log has landed rows, but no epoch covers them and no intent in _epochs/_intents is under way that does; was an intent removed, or does another program land here? Bring the intent back, or remove that entry and those after it, to land the rows anew"
@@ -205,7 +211,10 @@ impl LakeError {
     /// True when other processes have landed some of what this one was about to land, or so much else that it has to look
     /// again: nothing is wrong, and landing goes on from the resume point.
     pub fn is_lost_race(&self) -> bool {
-        matches!(self, Self::Overtaken { .. } | Self::Stale { .. })
+        matches!(
+            self,
+            Self::Overtaken { .. } | Self::Stale { .. } | Self::Late { .. }
+        )
     }
 
     pub(crate) fn delta(table: &str, source: &deltalake::DeltaTableError) -> Self {

@@ -9,6 +9,7 @@ use tokio::sync::Mutex;
 
 use crate::entry::{Committed, Entry, decode_entry, entry_path, entry_version};
 use crate::error::LakeError;
+use crate::intent::INTENTS;
 use crate::storage::{Put, Storage};
 
 /// How many versions an entry is offered, and how often a store's contradictions are asked again. Each loss means that
@@ -27,10 +28,15 @@ pub(crate) fn app_prefix(game: &str, generation: &str) -> String {
 /// What an entry must not meet between the version that it is made on and its own.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Fence<'a> {
-    /// Rows that somebody landed without deciding on an epoch first; known by the prefix of landing's app ids. For an
+    /// For what an intent does to a table: rows that somebody landed without deciding on an epoch first; known by the prefix of landing's app ids. For an
     /// entry that removes files also: a change of the columns, or of those files.
-    Landing(&'a str),
-    /// Another epoch of this number or a higher one.
+    Landing {
+        /// The number of the intent's epoch.
+        epoch: u64,
+        /// What the app ids of landing begin with.
+        prefix: &'a str,
+    },
+    /// For the entry of an epoch of this number: another one of it or of a higher one.
     Epoch(u64),
     /// Anything at all: the entry must be the very next one.
     Everything,
@@ -164,6 +170,7 @@ impl TableLog {
                             found: Some(found),
                         });
                     }
+                    self.check_is_in_time(fence).await?;
                     self.check_found(version, &found, entry, fence)?;
                     version += 1;
                 }
@@ -184,6 +191,21 @@ impl TableLog {
             table: self.name.clone(),
             attempts: MAX_ATTEMPTS,
         })
+    }
+
+    /// An epoch's entry is looked for beyond what others have written only while at most one later epoch is decided. Until then
+    /// clean-up has freed no name from its base on, so what is found there stands where it was written first, and the
+    /// entry has not been passed.
+    async fn check_is_in_time(&self, fence: Fence<'_>) -> Result<(), LakeError> {
+        let (Fence::Landing { epoch, .. } | Fence::Epoch(epoch)) = fence else {
+            return Ok(());
+        };
+        let intents = self.storage.list(INTENTS).await?;
+        let decided = intents.iter().filter_map(|file| entry_version(&file.name));
+        if decided.max().is_some_and(|decided| decided > epoch + 1) {
+            return Err(LakeError::Late { epoch });
+        }
+        Ok(())
     }
 
     /// The entry that a commit is made on must still be there, itself or as a checkpoint.
@@ -226,7 +248,7 @@ impl TableLog {
             ));
         }
         match fence {
-            Fence::Landing(prefix) => {
+            Fence::Landing { prefix, .. } => {
                 if found.txns.iter().any(|txn| txn.app_id.starts_with(prefix)) {
                     return Err(LakeError::Undecided {
                         table: self.name.clone(),

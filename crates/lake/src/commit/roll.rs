@@ -76,7 +76,11 @@ impl Lake {
         let base = base_version(newest, &table.table);
         let entry = table.entry(intent.committed_micros);
         let prefix = app_prefix(self.game(), &intent.generation);
-        let placed = match log.place(Some(base), &entry, Fence::Landing(&prefix)).await {
+        let fence = Fence::Landing {
+            epoch: intent.epoch,
+            prefix: &prefix,
+        };
+        let placed = match log.place(Some(base), &entry, fence).await {
             // Whoever rolls forward meets the same change before it meets a free version, and leaves the merge out too.
             Err(LakeError::CompactionConflict { .. }) => None,
             placed => Some(placed?.version),

@@ -9,7 +9,10 @@ use crate::entry::{Entry, Operation, Remove, Txn, entry_path};
 use crate::error::LakeError;
 use crate::storage::tests::directory;
 
-const LANDING: Fence<'static> = Fence::Landing("arena/g/");
+const LANDING: Fence<'static> = Fence::Landing {
+    epoch: 4,
+    prefix: "arena/g/",
+};
 
 fn log(folder: &tempfile::TempDir) -> TableLog {
     TableLog::new("t", directory(folder.path(), 1))
@@ -134,4 +137,26 @@ async fn version_that_an_entry_is_made_on_must_be_there() {
     log.place(Some(1), &entry("b", 0, 2), LANDING)
         .await
         .unwrap();
+}
+
+#[tokio::test]
+async fn epoch_that_two_others_followed_is_not_looked_for_beyond_what_others_wrote() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = made(&folder).await;
+    let mut columns = Entry::new("columns".to_owned(), Operation::AddColumns, 0);
+    columns.metadata = Some(json!({}));
+    log.place(Some(0), &columns, LANDING).await.unwrap();
+    let intents = folder.path().join("_epochs/_intents");
+    std::fs::create_dir_all(&intents).unwrap();
+    std::fs::write(intents.join(format!("{:020}.json", 5)), "").unwrap();
+    log.place(Some(0), &entry("own", 0, 5), LANDING)
+        .await
+        .unwrap();
+    std::fs::write(intents.join(format!("{:020}.json", 6)), "").unwrap();
+    let late = log.place(Some(0), &entry("late", 0, 5), LANDING).await;
+    assert!(
+        matches!(late, Err(LakeError::Late { epoch: 4 })),
+        "{late:?}"
+    );
+    assert_eq!(log.newest().await.unwrap(), Some(2));
 }

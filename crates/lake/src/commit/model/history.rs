@@ -21,6 +21,7 @@ pub(super) struct Reached {
     merged: u64,
     overtaken: u64,
     stale: u64,
+    late: u64,
     // Intents that were put although their number was done and gone.
     void_intents: u64,
     // Entries that were put again after clean-up had taken them.
@@ -35,6 +36,7 @@ impl Reached {
         self.merged += other.merged;
         self.overtaken += other.overtaken;
         self.stale += other.stale;
+        self.late += other.late;
         self.void_intents += other.void_intents;
         self.litter += other.litter;
     }
@@ -48,6 +50,7 @@ impl Reached {
             self.merged,
             self.overtaken,
             self.stale,
+            self.late,
             self.void_intents,
             self.litter,
         ];
@@ -185,6 +188,7 @@ pub(super) fn check(shared: &Shared, restarts: u64) -> Reached {
         merged: shared.merged.load(Ordering::Relaxed),
         overtaken: shared.overtaken.load(Ordering::Relaxed),
         stale: shared.stale.load(Ordering::Relaxed),
+        late: shared.late.load(Ordering::Relaxed),
         void_intents,
         litter,
     }

@@ -34,6 +34,7 @@ pub(super) struct Shared {
     ids: AtomicU64,
     pub(super) overtaken: AtomicU64,
     pub(super) stale: AtomicU64,
+    pub(super) late: AtomicU64,
     pub(super) merged: AtomicU64,
 }
 
@@ -63,6 +64,7 @@ impl Shared {
             ids: AtomicU64::new(mixed(seed) >> 20),
             overtaken: AtomicU64::default(),
             stale: AtomicU64::default(),
+            late: AtomicU64::default(),
             merged: AtomicU64::default(),
         }
     }
@@ -105,6 +107,7 @@ impl Shared {
         match error {
             LakeError::Overtaken { .. } => self.overtaken.fetch_add(1, Ordering::Relaxed),
             LakeError::Stale { .. } => self.stale.fetch_add(1, Ordering::Relaxed),
+            LakeError::Late { .. } => self.late.fetch_add(1, Ordering::Relaxed),
             LakeError::Storage { .. } | LakeError::Contended { .. } => 0,
             // The entry was cleaned up while this process slept: it learns of the newer ones. Were it not so, it would be stuck.
             LakeError::Vanished { .. } => 0,
