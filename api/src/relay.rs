@@ -87,6 +87,8 @@ pub(crate) async fn run(api: &Api, shutdown: &Shutdown) -> Result<(), ApiError> 
 /// Refuses two stores that don't belong together, before anything is promised on top of them.
 pub(crate) async fn check_stores(api: &Api) -> Result<(), ApiError> {
     let checked = async {
+        // A process that may relay ends what a dead relay has left open; one that only reads has to wait until brokers do.
+        api.log.relays(api.state.outbox_id()).await?;
         let position = api.log.outbox_position(api.state.outbox_id()).await?;
         Ok::<_, RoundError>(api.state.trim_outbox(position).await?)
     };

@@ -59,7 +59,7 @@ impl Default for KafkaConfig {
             group: String::new(),
             session_timeout_ms: 10_000,
             timeout_ms: 5000,
-            prefetch_bytes: 32 << 20,
+            prefetch_bytes: 16 << 20,
         }
     }
 }

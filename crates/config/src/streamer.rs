@@ -34,7 +34,7 @@ impl Default for StreamerConfig {
             commit_interval_ms: 1000,
             max_epoch_events: 500_000,
             // Three epochs are in memory at most: gathered, waiting and encoded, each with up to twice this as rows.
-            max_epoch_bytes: 48 << 20,
+            max_epoch_bytes: 24 << 20,
             accept_gap: false,
             compact_files: 16,
             maintenance_seconds: 30,
