@@ -1,7 +1,7 @@
 //! Faults of a cluster: every process and both servers die, stall and come back under load, and nothing acknowledged is
 //! lost, doubled or invented.
 
-use std::sync::PoisonError;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -24,8 +24,12 @@ mod kafka_redis_storm;
 /// Players at work during a fault.
 const PLAYERS: usize = 6;
 
+/// Held by the scene that is on: two brokers, a dozen processes and two crowds at a time would be slow, not thorough.
+static STAGE: Mutex<()> = Mutex::new(());
+
 /// A cluster under load, with servers of its own that may be killed.
 struct Scene {
+    _stage: MutexGuard<'static, ()>,
     platform: Platform,
     targets: Targets,
     crowd: StubbornCrowd,
@@ -45,6 +49,7 @@ impl Scene {
         [apis, streamers, sqls]: [usize; 3],
         settings: &[(&str, &str)],
     ) -> Result<Self> {
+        let stage = STAGE.lock().unwrap_or_else(PoisonError::into_inner);
         let mut random = Random::from_environment(test);
         let mut start = Start::game("arena")
             .on(Backends::Cluster(services))
@@ -58,6 +63,7 @@ impl Scene {
         let targets = Targets::default();
         let crowd = StubbornCrowd::start(&targets, PLAYERS, &mut random);
         let scene = Self {
+            _stage: stage,
             platform,
             targets,
             crowd,
@@ -111,6 +117,7 @@ impl Scene {
     /// by `gamepipe verify`; then that every process ends cleanly.
     fn check(self) -> Result<()> {
         let Self {
+            _stage,
             platform,
             crowd,
             mut seen,

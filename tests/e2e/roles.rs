@@ -10,8 +10,8 @@ use gamepipe_tests::process::Process;
 use gamepipe_tests::tools::gamepipe;
 use gamepipe_tests::wait::{PATIENCE, wait_for};
 
-/// Within this time a role says what is wrong.
-const SOON: Duration = Duration::from_secs(12);
+/// Within this time a role says what is wrong, also on a machine that does much else; alone it takes ten seconds at most.
+const SOON: Duration = Duration::from_secs(90);
 
 fn serve(role: &'static str, variables: &[(&str, &str)]) -> Result<Process> {
     let mut command = Command::new(gamepipe()?);

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-/// How long anything may take that is expected to happen: generous, since tests share two cores.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+/// How long anything may take that is expected to happen: generous, since tests with servers of their own share two cores.
+pub const PATIENCE: Duration = Duration::from_secs(180);
 
 /// How often a condition is looked at.
 const PAUSE: Duration = Duration::from_millis(20);
