@@ -1,7 +1,8 @@
 //! Puts clients' events where they are durable: on the log, or, where the log can't remember the ids that clients give,
 //! in the outbox, whose store does.
 
-use bytes::Bytes;
+use std::collections::BTreeMap;
+
 use futures::stream::{StreamExt, TryStreamExt};
 use gamepipe_domain::time::Timestamp;
 use gamepipe_eventlog::{Appended, LogError, Record};
@@ -12,8 +13,8 @@ use crate::problem::Problem;
 
 /// What stands in the place of an action's name in the records of events' ids. No action can have it.
 const SCOPE: &str = "/v1/events";
-/// How many events of one request are committed at a time. The store groups what comes together; more would only keep
-/// other requests waiting.
+/// How many events of one request are committed at a time, each of another key. The store groups what comes together; more
+/// would only keep other requests waiting.
 const COMMITS_IN_FLIGHT: usize = 64;
 
 /// What became of an event.
@@ -43,33 +44,41 @@ impl From<AdmitError> for Problem {
     }
 }
 
-/// Admits records, in order: results are in the order of `records`. A retry is safe where records have ids.
+/// Admits records; results are in the order of `records`. Records of one key keep their order among those with an id, and
+/// among those without. A retry is safe where records have ids.
 pub(crate) async fn admit(api: &Api, records: Vec<Record>) -> Result<Vec<Admitted>, AdmitError> {
     if api.log.remembers_ids() {
         return Ok(api.log.append(records).await?.iter().map(of).collect());
     }
     let now = api.now();
     let mut results = vec![Admitted::New; records.len()];
-    let (mut plain, mut identified) = (Vec::new(), Vec::new());
+    let mut plain = Vec::new();
+    let mut identified: BTreeMap<String, Vec<(usize, Record)>> = BTreeMap::new();
     for (place, record) in records.into_iter().enumerate() {
         match &record.dedupe_id {
             None => plain.push(record),
-            Some(_) => identified.push((place, record)),
+            Some(_) => {
+                let of_key = identified.entry(record.key.clone()).or_default();
+                of_key.push((place, record));
+            }
         }
     }
-    let commits = identified
-        .into_iter()
-        .map(|(place, record)| async move { Ok((place, commit(api, record, now).await?)) });
-    let committed = futures::stream::iter(commits)
-        // In order, so that events of one player stay in theirs.
-        .buffered(COMMITS_IN_FLIGHT)
-        .try_for_each(|(place, admitted)| {
-            if let Some(result) = results.get_mut(place) {
-                *result = admitted;
-            }
-            std::future::ready(Ok::<_, AdmitError>(()))
-        });
-    committed.await?;
+    let commits = identified.into_values().map(|records| async move {
+        let mut admitted = Vec::with_capacity(records.len());
+        for (place, record) in records {
+            admitted.push((place, commit(api, record, now).await?));
+        }
+        Ok::<_, AdmitError>(admitted)
+    });
+    let committed: Vec<_> = futures::stream::iter(commits)
+        .buffer_unordered(COMMITS_IN_FLIGHT)
+        .try_collect()
+        .await?;
+    for (place, admitted) in committed.into_iter().flatten() {
+        if let Some(result) = results.get_mut(place) {
+            *result = admitted;
+        }
+    }
     if !plain.is_empty() {
         api.log.append(plain).await?;
     }
@@ -101,7 +110,7 @@ async fn commit(api: &Api, record: Record, now: Timestamp) -> Result<Admitted, S
         key: id,
     };
     let commit = Commit {
-        events: vec![(record.key, Bytes::clone(&record.value))],
+        events: vec![(record.key, record.value)],
         idempotency: Some((key, known)),
         now: Some(now),
         ..Commit::default()

@@ -64,6 +64,9 @@ pub enum ApiError {
     /// Events can't be relayed, and trying again can't help.
     #[error("events can't be moved from the outbox to the log: {0}")]
     Relay(String),
+    /// The stores do not answer now; trying again may help.
+    #[error("the state store and the event log can't be compared: {0}")]
+    Unavailable(String),
     /// One store is an older copy than the other, or has lost its end.
     #[error(
         "the state store and the event log don't belong together: {0}; bring back the two as they were at one moment, or begin with an empty data directory"

@@ -100,7 +100,8 @@ fn stop(error: &RoundError) -> ApiError {
         RoundError::State(StateError::Invalid(_)) | RoundError::Log(LogError::Invalid(_)) => {
             ApiError::Diverged(error.to_string())
         }
-        _ => ApiError::Relay(error.to_string()),
+        error if error.is_final() => ApiError::Relay(error.to_string()),
+        error => ApiError::Unavailable(error.to_string()),
     }
 }
 

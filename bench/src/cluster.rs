@@ -92,7 +92,7 @@ pub(crate) fn events() -> Result<()> {
     if let Some(fields) = own.as_object_mut() {
         fields.remove("ts");
     }
-    let definition = eleven()?;
+    let definition = dataset::eleven().definition_file()?;
     let path = definition.path().to_str().context("a path in UTF-8")?;
     let platform = Start::game(path)
         .on(Backends::Cluster(Services::of(&redis, &kafka)))
@@ -158,7 +158,7 @@ pub(crate) fn landing() -> Result<()> {
     let redis = RedisServer::start(&[]);
     let kafka = measured();
     let services = Services::of(&redis, &kafka);
-    let definition = eleven()?;
+    let definition = dataset::eleven().definition_file()?;
     let path = definition.path().to_str().context("a path in UTF-8")?;
     let data = tempfile::TempDir::new()?;
     let topic = services.topic(data.path());
@@ -195,12 +195,6 @@ pub(crate) fn landing() -> Result<()> {
         events / cpu,
         events / seconds,
     ));
-    if std::env::var_os("GAMEPIPE_BENCH_KEEP").is_some() {
-        say("the broker stays for a peer until this process is ended");
-        loop {
-            std::thread::park();
-        }
-    }
     Ok(())
 }
 
@@ -214,12 +208,6 @@ fn measured() -> KafkaServer {
         ],
         ..Options::default()
     })
-}
-
-fn eleven() -> Result<tempfile::NamedTempFile> {
-    let definition = tempfile::Builder::new().suffix(".yaml").tempfile()?;
-    std::fs::write(definition.path(), include_str!("../games/eleven.yaml"))?;
-    Ok(definition)
 }
 
 /// Fills the topic as the API would; gives the bytes of all values.
@@ -238,11 +226,12 @@ fn fill(bootstrap: &str, topic: &str) -> Result<u64> {
             ..LogConfig::default()
         };
         let log = KafkaLog::open(&config, topic, Arc::new(SystemClock)).await?;
+        let event = dataset::logged();
         let mut bytes = 0;
         for first in (0..EVENTS).step_by(usize::try_from(APPEND)?) {
             let records: Vec<Record> = (first..(first + APPEND).min(EVENTS))
                 .map(|number| {
-                    let (key, value) = dataset::logged(number);
+                    let (key, value) = event(number);
                     bytes += value.len() as u64;
                     Record {
                         key,

@@ -1,11 +1,14 @@
 //! The command line: what every subcommand shares. Each subcommand's own arguments stand in its file.
 
+use std::path::PathBuf;
+
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, ValueEnum};
 use gamepipe_service::telemetry::{LogFormat, start_logging};
 
 use crate::commands::Command;
 use crate::exit::Usage;
+use crate::games;
 
 /// Colours of the help. clap leaves them out by itself when `NO_COLOR` is set or the output is not a terminal.
 const STYLES: Styles = Styles::styled()
@@ -91,6 +94,17 @@ impl Cli {
             Usage(message).into()
         })
     }
+}
+
+/// Which pipeline a role or a repair is of.
+#[derive(Debug, Args)]
+pub(crate) struct Pipeline {
+    /// A game that comes with gamepipe (arena, guild, market, quest, trade), or a definition's file or folder
+    #[arg(long, env = "GAMEPIPE_GAME", value_name = "NAME|FILE", default_value = games::DEFAULT_GAME)]
+    pub(crate) game: String,
+    /// A file with settings (YAML)
+    #[arg(long, env = "GAMEPIPE_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
 }
 
 /// Where a running pipeline answers SQL.

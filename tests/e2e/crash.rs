@@ -5,6 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use gamepipe_tests::failpoints::{EMBEDDED, LANDING, RELAY, STATE};
 use gamepipe_tests::ledger::check_arena;
 use gamepipe_tests::load::{Acknowledged, Crowd, initialize_players};
 use gamepipe_tests::random::Random;
@@ -18,27 +19,6 @@ gamepipe_tests::on_both_backends! {
 
 /// Clients at work when the process dies.
 const CLIENTS: usize = 6;
-
-/// Every place where a step between a request and its row can end half-way.
-const FAILPOINTS: [&str; 17] = [
-    "state.commit.before",
-    "state.commit.written",
-    "state.commit.synced",
-    "log.append.before",
-    "log.append.written",
-    "log.append.synced",
-    "relay.read",
-    "relay.appended",
-    "relay.trimmed",
-    "epoch.encoded",
-    "intent.put.before",
-    "intent.put.after",
-    "intent.decided",
-    "table.commit.before",
-    "table.commit.after",
-    "epochs.commit.before",
-    "epochs.commit.after",
-];
 
 fn sigkill_at_random_moments_loses_and_doubles_nothing(backends: Backends) -> Result<()> {
     let mut random = Random::from_environment("sigkill at random moments");
@@ -62,7 +42,8 @@ fn death_at_every_failpoint_loses_and_doubles_nothing() -> Result<()> {
     let mut random = Random::from_environment("death at every failpoint");
     let data = TempDir::new()?;
     let mut acknowledged = Acknowledged::default();
-    for failpoint in FAILPOINTS {
+    let all = [&STATE[..], &EMBEDDED, &RELAY, &LANDING].concat();
+    for failpoint in all {
         // The first visits happen at start; later ones happen under load.
         let visit = 2 + random.below(4);
         let platform = Start::game("arena")

@@ -1,10 +1,11 @@
 //! Whole-system tests: they start the real `gamepipe` binary and speak to it as users do.
 //!
-//! `e2e/` holds what the platform promises (crashes, races, bad input, the five games), `clients/` the tools that users
-//! have (Trino CLI, Python clients, DuckDB, Apache Bench, curl). Tools are installed by `cargo xtask test`, which also tells
+//! `e2e/` holds what the platform promises (crashes, races, bad input, the five games; `faults/`: what a cluster survives),
+//! on the embedded backends and on Redis and Kafka; `clients/` the tools that users have (Trino CLI, Python clients, DuckDB, Apache Bench, curl). Tools are installed by `cargo xtask test`, which also tells
 //! the tests where they are.
 
 pub mod backends;
+pub mod failpoints;
 pub mod http;
 pub mod ledger;
 pub mod load;
@@ -12,9 +13,11 @@ pub mod model;
 pub mod platform;
 pub mod process;
 pub mod random;
+pub mod start;
 pub mod tools;
 pub mod wait;
 
 pub use backends::Backends;
 pub use http::{Client, Reply};
-pub use platform::{Platform, Role, Start};
+pub use platform::Platform;
+pub use start::{Role, Start};

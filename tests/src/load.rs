@@ -44,7 +44,7 @@ pub fn insist(
     random: &mut Random,
     until: impl Fn() -> Result<bool>,
 ) -> Result<(Acknowledged, Refused)> {
-    let stop = std::sync::Arc::new(AtomicBool::new(false));
+    let stop = Arc::new(AtomicBool::new(false));
     let threads: Vec<_> = (0..clients)
         .map(|_| {
             let (api, stop, mut random) = (Client::new(api.base()), stop.clone(), random.fork());
@@ -65,12 +65,12 @@ pub fn insist(
                                     .push(format!("{}: {}", reply.status, reply.text()));
                             }
                             // Refusals cost nothing to make: without a pause they would be all there is.
-                            thread::sleep(std::time::Duration::from_millis(5));
+                            thread::sleep(Duration::from_millis(5));
                         }
                         Err(error) => {
                             seen.unanswered += 1;
                             refused.wrongly.push(error.to_string());
-                            thread::sleep(std::time::Duration::from_millis(5));
+                            thread::sleep(Duration::from_millis(5));
                         }
                     }
                 }
@@ -98,7 +98,7 @@ pub fn insist(
 #[derive(Debug)]
 pub struct Crowd {
     threads: Vec<JoinHandle<Acknowledged>>,
-    stop: std::sync::Arc<AtomicBool>,
+    stop: Arc<AtomicBool>,
 }
 
 /// The players of a crowd by name: few, so that they race for the same entities.
@@ -109,7 +109,7 @@ const WEAPONS: [&str; 4] = ["knife", "sword", "grenade", "nuke"];
 impl Crowd {
     /// Starts `threads` players' clients; each goes on until it is stopped or the server is gone.
     pub fn start(api: &Client, threads: usize, random: &mut Random) -> Self {
-        let stop = std::sync::Arc::new(AtomicBool::new(false));
+        let stop = Arc::new(AtomicBool::new(false));
         let threads = (0..threads)
             .map(|_| {
                 let (api, stop, random) = (Client::new(api.base()), stop.clone(), random.fork());
@@ -121,15 +121,19 @@ impl Crowd {
 
     /// Lets the players end after their current request, and gives what they were told.
     pub fn finish(self) -> Acknowledged {
-        self.stop.store(true, Ordering::Relaxed);
-        let mut all = Acknowledged::default();
-        for thread in self.threads {
-            if let Ok(seen) = thread.join() {
-                all.merge(seen);
-            }
-        }
-        all
+        join(self.threads, &self.stop)
     }
+}
+
+fn join(threads: Vec<JoinHandle<Acknowledged>>, stop: &AtomicBool) -> Acknowledged {
+    stop.store(true, Ordering::Relaxed);
+    let mut all = Acknowledged::default();
+    for thread in threads {
+        if let Ok(seen) = thread.join() {
+            all.merge(seen);
+        }
+    }
+    all
 }
 
 fn play(api: &Client, stop: &AtomicBool, mut random: Random) -> Acknowledged {
@@ -188,14 +192,7 @@ impl StubbornCrowd {
 
     /// Lets the players end after their current request, and gives what they were told.
     pub fn finish(self) -> Acknowledged {
-        self.stop.store(true, Ordering::Relaxed);
-        let mut all = Acknowledged::default();
-        for thread in self.threads {
-            if let Ok(seen) = thread.join() {
-                all.merge(seen);
-            }
-        }
-        all
+        join(self.threads, &self.stop)
     }
 }
 

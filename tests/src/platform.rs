@@ -9,158 +9,9 @@ use tempfile::TempDir;
 use crate::backends::{Backends, Services};
 use crate::http::Client;
 use crate::process::Process;
+use crate::start::{Role, Start};
 use crate::tools::gamepipe;
 use crate::wait::{PATIENCE, wait_for};
-
-/// A role of a cluster.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    /// Actions and events over HTTP, and the relay.
-    Api,
-    /// Log to tables.
-    Streamer,
-    /// Tables over HTTP.
-    Sql,
-}
-
-impl Role {
-    /// As the command line and what it prints call it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Api => "api",
-            Self::Streamer => "streamer",
-            Self::Sql => "sql",
-        }
-    }
-}
-
-/// How to start it.
-#[derive(Debug)]
-pub struct Start {
-    game: String,
-    data: Option<PathBuf>,
-    backends: Backends,
-    counts: [usize; 3],
-    failpoints: String,
-    arguments: Vec<String>,
-    variables: Vec<(String, String)>,
-    file_kib: Option<u64>,
-}
-
-impl Start {
-    /// A reference game by name, or a definition's path.
-    pub fn game(game: &str) -> Self {
-        Self {
-            game: game.to_owned(),
-            data: None,
-            backends: Backends::Embedded,
-            counts: [1; 3],
-            failpoints: String::new(),
-            arguments: Vec::new(),
-            variables: Vec::new(),
-            file_kib: None,
-        }
-    }
-
-    /// On these backends.
-    pub fn on(mut self, backends: Backends) -> Self {
-        self.backends = backends;
-        self
-    }
-
-    /// With that many API processes, streamers and SQL endpoints, on a cluster.
-    pub fn roles(mut self, apis: usize, streamers: usize, sqls: usize) -> Self {
-        self.counts = [apis, streamers, sqls];
-        self
-    }
-
-    /// In this data directory; a new one that goes away with the platform when not called.
-    pub fn data(mut self, data: &Path) -> Self {
-        self.data = Some(data.to_path_buf());
-        self
-    }
-
-    /// With failpoints armed, such as `relay.appended=kill@3`.
-    pub fn failpoints(mut self, failpoints: &str) -> Self {
-        failpoints.clone_into(&mut self.failpoints);
-        self
-    }
-
-    /// With one more argument to `up`.
-    pub fn argument(mut self, argument: &str) -> Self {
-        self.arguments.push(argument.to_owned());
-        self
-    }
-
-    /// With a setting, such as `GAMEPIPE_LOG_MAX_BYTES`.
-    pub fn setting(mut self, variable: &str, value: &str) -> Self {
-        self.variables.push((variable.to_owned(), value.to_owned()));
-        self
-    }
-
-    /// On a system where no file can grow beyond this size: writes fail as on a full disk.
-    pub fn files_up_to_kib(mut self, kib: u64) -> Self {
-        self.file_kib = Some(kib);
-        self
-    }
-
-    /// Starts it and waits until all endpoints are ready.
-    pub fn up(self) -> Result<Platform> {
-        let platform = self.spawn()?;
-        platform.wait_until_ready()?;
-        Ok(platform)
-    }
-
-    /// Starts it and does not wait.
-    pub fn spawn(mut self) -> Result<Platform> {
-        let own = match &self.data {
-            Some(_) => None,
-            None => Some(TempDir::new()?),
-        };
-        let data = match (&self.data, &own) {
-            (Some(data), _) => data.clone(),
-            (None, Some(own)) => own.path().to_path_buf(),
-            (None, None) => bail!("no data directory"),
-        };
-        self.data = Some(data.clone());
-        let (backends, counts) = (self.backends, self.counts);
-        let mut platform = Platform {
-            processes: Vec::new(),
-            data,
-            start: self,
-            _own: own,
-        };
-        match backends {
-            Backends::Embedded => platform.start_up()?,
-            Backends::Cluster(services) => {
-                for (role, count) in [Role::Api, Role::Streamer, Role::Sql]
-                    .into_iter()
-                    .zip(counts)
-                {
-                    for _ in 0..count {
-                        platform.start_role(services, role, &platform.start.failpoints.clone())?;
-                    }
-                }
-            }
-        }
-        Ok(platform)
-    }
-
-    fn command(&self) -> Result<Command> {
-        let mut command = match self.file_kib {
-            None => Command::new(gamepipe()?),
-            Some(kib) => {
-                // The shell counts in blocks of 512 bytes, and the signal that comes with the limit would end the process.
-                let script = format!("trap '' XFSZ; ulimit -f {}; exec \"$0\" \"$@\"", kib * 2);
-                let mut shell = Command::new("sh");
-                shell.args(["-c", &script]).arg(gamepipe()?);
-                shell
-            }
-        };
-        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
-        Ok(command)
-    }
-}
 
 /// A running pipeline; its processes are killed when it is dropped.
 #[derive(Debug)]
@@ -172,6 +23,29 @@ pub struct Platform {
 }
 
 impl Platform {
+    pub(crate) fn begin(start: Start, data: PathBuf, own: Option<TempDir>) -> Result<Self> {
+        let (backends, counts) = (start.backends, start.counts);
+        let mut platform = Self {
+            processes: Vec::new(),
+            data,
+            start,
+            _own: own,
+        };
+        match backends {
+            Backends::Embedded => platform.start_up()?,
+            Backends::Cluster(services) => {
+                let failpoints = platform.start.failpoints.clone();
+                let roles = [Role::Api, Role::Streamer, Role::Sql];
+                for (role, count) in roles.into_iter().zip(counts) {
+                    for _ in 0..count {
+                        platform.start_role(services, role, &failpoints)?;
+                    }
+                }
+            }
+        }
+        Ok(platform)
+    }
+
     /// The API; the first of several.
     pub fn api(&self) -> Result<Client> {
         self.endpoint("api")
@@ -395,23 +269,16 @@ impl Platform {
 
     /// Asks the processes to end with SIGTERM, in the order in which data flows, and waits: the first failure, or success.
     pub fn stop(&self) -> Result<ExitStatus> {
-        let mut ended = Vec::new();
-        for process in &self.processes {
-            ended.push(process.stop()?);
-        }
-        let failure = ended.iter().find(|status| !status.success());
-        failure
-            .or(ended.first())
-            .copied()
-            .context("it has no processes")
+        self.ended(Process::stop)
     }
 
     /// Waits until all processes have ended: the first failure, or success.
     pub fn wait(&self) -> Result<ExitStatus> {
-        let mut ended = Vec::new();
-        for process in &self.processes {
-            ended.push(process.wait()?);
-        }
+        self.ended(Process::wait)
+    }
+
+    fn ended(&self, end: impl Fn(&Process) -> Result<ExitStatus>) -> Result<ExitStatus> {
+        let ended: Vec<ExitStatus> = self.processes.iter().map(end).collect::<Result<_>>()?;
         let failure = ended.iter().find(|status| !status.success());
         failure
             .or(ended.first())

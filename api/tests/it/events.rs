@@ -1,6 +1,7 @@
 //! `/v1/events`: every form, a result for each event, and nothing dropped (ND-1).
 
 use std::io::Write;
+use std::sync::atomic::Ordering;
 
 use gamepipe_config::api::ApiConfig;
 use gamepipe_domain::event::bad::BAD_EVENT;
@@ -178,6 +179,37 @@ async fn event_sent_again_is_a_duplicate_and_is_on_the_log_once() {
         assert_eq!(reply.json()["results"][0]["event_id"], "same");
     }
     assert_eq!(api.landed_on_log("clicked").await.len(), 1);
+}
+
+/// Where the log can't remember ids the outbox's store does.
+#[tokio::test]
+async fn events_with_ids_are_known_again_and_keep_their_order_on_a_shared_log() {
+    let api = TestApi::bank().await;
+    api.log.is_shared.store(true, Ordering::SeqCst);
+    let mut batch: Vec<Value> = (0..40).map(|n| click(&format!("id {n}"), n)).collect();
+    batch.insert(20, click("id 3", 3));
+    batch.push(json!({"event_type": "clicked", "name": "ann", "times": 99}));
+    let reply = post(
+        &api,
+        "application/json",
+        Value::from(batch.clone()).to_string(),
+    )
+    .await;
+    let mut expected = vec!["accepted"; 42];
+    expected[20] = "duplicate";
+    assert_eq!(statuses(&reply), expected);
+    let reply = post(&api, "application/json", Value::from(batch).to_string()).await;
+    let mut expected = vec!["duplicate"; 42];
+    expected[41] = "accepted";
+    assert_eq!(statuses(&reply), expected);
+    let landed = api.landed_on_log("clicked").await;
+    let times: Vec<u64> = landed
+        .iter()
+        .filter_map(|event| event["times"].as_u64())
+        .filter(|times| *times < 99)
+        .collect();
+    assert_eq!(times, (0..40).collect::<Vec<_>>());
+    assert_eq!(landed.len(), 42);
 }
 
 #[tokio::test]

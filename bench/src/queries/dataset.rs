@@ -43,10 +43,16 @@ pub(crate) struct Dataset {
 }
 
 impl Dataset {
-    /// Starts a platform and puts the dataset into its lake.
-    pub(crate) fn load(&self) -> Result<Loaded> {
+    /// Its definition as a file that goes away with the result.
+    pub(crate) fn definition_file(&self) -> Result<tempfile::NamedTempFile> {
         let definition = tempfile::Builder::new().suffix(".yaml").tempfile()?;
         std::fs::write(definition.path(), (self.definition)()?)?;
+        Ok(definition)
+    }
+
+    /// Starts a platform and puts the dataset into its lake.
+    pub(crate) fn load(&self) -> Result<Loaded> {
+        let definition = self.definition_file()?;
         let path = definition
             .path()
             .to_str()
@@ -117,25 +123,28 @@ fn time(number: u64) -> String {
     )
 }
 
-/// Event number `number` of the second dataset, with its key, as the log holds it: for a log that is filled directly.
-pub(crate) fn logged(number: u64) -> (String, String) {
-    let mut random = Random::from_seed(SEED ^ number);
-    let mut event = (eleven().event)(number, &mut random);
-    let key = event["player"].as_str().unwrap_or_default().to_owned();
-    let id = format!(
-        "{:08x}-{:04x}-4{:03x}-8{:03x}-{number:012x}",
-        random.bits() >> 32,
-        random.bits() >> 48,
-        random.bits() >> 52,
-        random.bits() >> 52
-    );
-    if let Some(fields) = event.as_object_mut() {
-        fields.insert("event_id".to_owned(), id.into());
-        fields.insert("Host".to_owned(), "user1.example.com".into());
-        fields.insert("User-Agent".to_owned(), "ApacheBench/2.3".into());
-        fields.insert("Accept".to_owned(), "*/*".into());
+/// Events of the second dataset by their number, each with its key and as the log holds it: for a log that is filled directly.
+pub(crate) fn logged() -> impl Fn(u64) -> (String, String) {
+    let make = eleven().event;
+    move |number| {
+        let mut random = Random::from_seed(SEED ^ number);
+        let mut event = make(number, &mut random);
+        let key = event["player"].as_str().unwrap_or_default().to_owned();
+        let id = format!(
+            "{:08x}-{:04x}-4{:03x}-8{:03x}-{number:012x}",
+            random.bits() >> 32,
+            random.bits() >> 48,
+            random.bits() >> 52,
+            random.bits() >> 52
+        );
+        if let Some(fields) = event.as_object_mut() {
+            fields.insert("event_id".to_owned(), id.into());
+            fields.insert("Host".to_owned(), "user1.example.com".into());
+            fields.insert("User-Agent".to_owned(), "ApacheBench/2.3".into());
+            fields.insert("Accept".to_owned(), "*/*".into());
+        }
+        (key, event.to_string())
     }
-    (key, event.to_string())
 }
 
 /// Six kinds of event and eleven questions with joins, windows and a needle.

@@ -1,12 +1,12 @@
 //! `gamepipe serve`: a role as a process of its own.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
 use clap::{Args, Subcommand};
 use gamepipe_config::load::Effective;
 
+use crate::args::Pipeline;
 use crate::configuration;
 use crate::exit::Outcome;
 use crate::games;
@@ -24,10 +24,12 @@ Examples:
   export GAMEPIPE_STATE_REDIS_URL=redis://127.0.0.1:6379
   export GAMEPIPE_LOG_KAFKA_BOOTSTRAP_SERVERS=127.0.0.1:9092
   export GAMEPIPE_LAKE_PATH=/srv/lake
-  gamepipe serve api --game arena                     actions and events over HTTP; any number of them
-  gamepipe serve streamer --game arena                log to tables; any number of them share the partitions
-  gamepipe serve sql --game arena                     the tables over HTTP; any number of them
-  gamepipe serve api --config pipeline.yaml           the same settings in a file, for all roles
+  gamepipe serve api --game arena             actions and events over HTTP
+  gamepipe serve streamer --game arena        log to tables; several share the partitions
+  gamepipe serve sql --game arena             the tables over HTTP
+  gamepipe serve api --config pipeline.yaml   the same settings in a file, for all roles
+
+Any number of each may run.
 
 Settings: flags, then variables, then the file of --config, then defaults; those in force are printed at start without
 their secrets, and `gamepipe up --settings` explains all of them.
@@ -56,12 +58,8 @@ enum RoleCommand {
 
 #[derive(Debug, Args)]
 struct Common {
-    /// A game that comes with gamepipe (arena, guild, market, quest, trade), or a definition's file or folder
-    #[arg(long, env = "GAMEPIPE_GAME", value_name = "NAME|FILE", default_value = games::DEFAULT_GAME)]
-    game: String,
-    /// A file with settings (YAML)
-    #[arg(long, env = "GAMEPIPE_CONFIG", value_name = "FILE")]
-    config: Option<PathBuf>,
+    #[command(flatten)]
+    pipeline: Pipeline,
     /// Where it listens; 127.0.0.1 and port 5000 (api), 9090 (streamer) or 8080 (sql) unless set
     #[arg(long, value_name = "ADDR")]
     listen: Option<String>,
@@ -126,12 +124,13 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<Outcome> {
 }
 
 async fn prepare(kind: &Kind, common: &Common) -> anyhow::Result<Role> {
-    let (game, source) = games::load_with_source(&common.game)?;
+    let (game, source) = games::load_with_source(&common.pipeline.game)?;
     if kind.name == SQL.name {
         questions::check(&game, &source).await?;
     }
     let flags = [(kind.listen, &common.listen)];
-    let effective = configuration::effective(Vec::new(), &flags, common.config.as_deref())?;
+    let effective =
+        configuration::effective(Vec::new(), &flags, common.pipeline.config.as_deref())?;
     tell(kind, &effective);
     let settings = effective.settings;
     let listen = match kind.name {

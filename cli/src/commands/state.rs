@@ -1,8 +1,8 @@
 //! `gamepipe state`: what a person decides about the players' state after a loss.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::bail;
 use clap::{Args, Subcommand};
@@ -13,7 +13,9 @@ use gamepipe_domain::event::decode_event;
 use gamepipe_eventlog::{EventLog, LogRecord};
 use gamepipe_service::clock::{SharedClock, SystemClock};
 use gamepipe_state::redis::{Repair, Restore};
+use tokio::time::Instant;
 
+use crate::args::Pipeline;
 use crate::configuration;
 use crate::exit::Outcome;
 use crate::games;
@@ -24,6 +26,10 @@ use crate::serve::backends;
 const READ_BYTES: usize = 4 << 20;
 /// How many entities are put into Redis at a time.
 const PUT_ENTITIES: usize = 1000;
+/// How long a partition that has more may give nothing, and how often it is asked meanwhile: a broker that fetches from disk
+/// answers in milliseconds, one that is being elected in seconds.
+const PATIENCE: Duration = Duration::from_secs(60);
+const PAUSE: Duration = Duration::from_millis(50);
 /// What every event that changed state has in its text. Others need not be parsed.
 const WRITES: &[u8] = b"\"writes\":[";
 
@@ -32,10 +38,11 @@ Examples:
   gamepipe state rebuild --game arena --dry-run       what the log would restore
   gamepipe state rebuild --game arena                 into a Redis that has no store of this name
   gamepipe state rebuild --game arena --replace       in the place of what Redis has
-  gamepipe state accept-loss --game arena             go on with what Redis has after it lost its last commits
+  gamepipe state accept-loss --game arena             go on without what Redis has lost
 
-Stop all API processes first. What was acknowledged and had not reached the log when Redis was lost is lost; idempotency
-keys and clients' event ids are forgotten. Settings are those of `gamepipe serve api`.";
+Before `rebuild`, stop all API processes. What was acknowledged and had not reached the log when Redis
+was lost is lost; idempotency keys and clients' event ids are forgotten. After `accept-loss` running
+processes go on by themselves. Settings are those of `gamepipe serve api`.";
 
 /// Restore the players' state in Redis, or go on without what it lost
 #[derive(Debug, Args)]
@@ -50,7 +57,7 @@ enum StateCommand {
     /// Make the state anew from the events on the log
     Rebuild {
         #[command(flatten)]
-        common: Common,
+        pipeline: Pipeline,
         /// Remove the store that Redis has first
         #[arg(long)]
         replace: bool,
@@ -61,18 +68,8 @@ enum StateCommand {
     /// Go on with a store that lacks commits which had been acknowledged
     AcceptLoss {
         #[command(flatten)]
-        common: Common,
+        pipeline: Pipeline,
     },
-}
-
-#[derive(Debug, Args)]
-struct Common {
-    /// A game that comes with gamepipe (arena, guild, market, quest, trade), or a definition's file or folder
-    #[arg(long, env = "GAMEPIPE_GAME", value_name = "NAME|FILE", default_value = games::DEFAULT_GAME)]
-    game: String,
-    /// A file with settings (YAML)
-    #[arg(long, env = "GAMEPIPE_CONFIG", value_name = "FILE")]
-    config: Option<PathBuf>,
 }
 
 /// What a command works with.
@@ -82,21 +79,20 @@ struct Place {
     clock: SharedClock,
 }
 
-impl Common {
-    fn place(&self) -> anyhow::Result<Place> {
-        let (game, _) = games::load_with_source(&self.game)?;
-        let settings = configuration::effective(Vec::new(), &[], self.config.as_deref())?.settings;
+impl Place {
+    fn of(pipeline: &Pipeline) -> anyhow::Result<Self> {
+        let (game, _) = games::load_with_source(&pipeline.game)?;
+        let file = pipeline.config.as_deref();
+        let settings = configuration::effective(Vec::new(), &[], file)?.settings;
         backends::require_redis(&settings)?;
         backends::require_kafka(&settings)?;
-        Ok(Place {
+        Ok(Self {
             settings,
             game,
             clock: Arc::new(SystemClock),
         })
     }
-}
 
-impl Place {
     /// The log as it is; a command that repairs must not make an empty one.
     async fn log(&mut self) -> anyhow::Result<Arc<dyn EventLog>> {
         self.settings.log.kafka.create = false;
@@ -107,42 +103,17 @@ impl Place {
 pub(crate) async fn run(args: StateArgs) -> anyhow::Result<Outcome> {
     match args.command {
         StateCommand::Rebuild {
-            common,
+            pipeline,
             replace,
             dry_run,
-        } => rebuild(common.place()?, replace, dry_run).await,
-        StateCommand::AcceptLoss { common } => accept_loss(common.place()?).await,
+        } => rebuild(Place::of(&pipeline)?, replace, dry_run).await,
+        StateCommand::AcceptLoss { pipeline } => accept_loss(Place::of(&pipeline)?).await,
     }
 }
 
 async fn rebuild(mut place: Place, replace: bool, dry_run: bool) -> anyhow::Result<Outcome> {
     let log = place.log().await?;
-    let mut folded = Folded::default();
-    for offsets in log.offsets().await? {
-        if offsets.low > 0 {
-            bail!(
-                "partition {} of the log begins at offset {}: what was before is gone from it, and the state can't be restored from the rest; bring back a copy of Redis, or go on with what it has (`gamepipe state accept-loss`)",
-                offsets.partition,
-                offsets.low
-            );
-        }
-        let mut next = offsets.low;
-        while next < offsets.high {
-            let batch = log.read(offsets.partition, next, READ_BYTES).await?;
-            batch.records.iter().for_each(|record| folded.take(record));
-            if batch.next == next {
-                // The log is durable up to its high: the rest is on its way.
-                log.changed(&vec![next; log.partitions() as usize]).await;
-            }
-            next = batch.next;
-        }
-        remark(&format!(
-            "partition {}: {} events read, {} entities so far",
-            offsets.partition,
-            folded.events,
-            folded.entities.len()
-        ));
-    }
+    let folded = fold(log.as_ref()).await?;
     let found = format!(
         "{} entities from {} changes in {} events",
         folded.entities.len(),
@@ -162,6 +133,42 @@ async fn rebuild(mut place: Place, replace: bool, dry_run: bool) -> anyhow::Resu
     restore.finish().await?;
     say(&format!("restored {found}; start the API again"))?;
     Ok(Outcome::Done)
+}
+
+/// Reads the whole log.
+async fn fold(log: &dyn EventLog) -> anyhow::Result<Folded> {
+    let mut folded = Folded::default();
+    for offsets in log.offsets().await? {
+        let partition = offsets.partition;
+        if offsets.low > 0 {
+            bail!(
+                "partition {partition} of the log begins at offset {}: what was before is gone from it, and the state can't be restored from the rest; bring back a copy of Redis, or go on with what it has (`gamepipe state accept-loss`)",
+                offsets.low
+            );
+        }
+        let mut next = offsets.low;
+        let mut moved = Instant::now();
+        while next < offsets.high {
+            let batch = log.read(partition, next, READ_BYTES).await?;
+            batch.records.iter().for_each(|record| folded.take(record));
+            if batch.next > next {
+                (next, moved) = (batch.next, Instant::now());
+            } else if moved.elapsed() > PATIENCE {
+                bail!(
+                    "partition {partition} of the log gives nothing at offset {next}, though it ends at {} only; are its brokers well?",
+                    offsets.high
+                );
+            } else {
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+        remark(&format!(
+            "partition {partition}: {} events read, {} entities so far",
+            folded.events,
+            folded.entities.len()
+        ));
+    }
+    Ok(folded)
 }
 
 /// The newest version of each entity that events tell of.
@@ -213,16 +220,21 @@ async fn accept_loss(mut place: Place) -> anyhow::Result<Outcome> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use bytes::Bytes;
+    use gamepipe_config::log::LogConfig;
     use gamepipe_domain::JsonMap;
     use gamepipe_domain::entity::{Entity, EntityId};
     use gamepipe_domain::event::{Event, Origin, encode_event};
     use gamepipe_domain::request::RequestContext;
     use gamepipe_domain::time::Timestamp;
-    use gamepipe_eventlog::LogRecord;
+    use gamepipe_eventlog::embedded::EmbeddedLog;
+    use gamepipe_eventlog::{EventLog, LogRecord, Record};
+    use gamepipe_service::clock::SystemClock;
     use serde_json::json;
 
-    use super::Folded;
+    use super::{Folded, fold};
 
     fn record(name: &str, version: u64, gold: i64) -> LogRecord {
         let id = EntityId {
@@ -274,5 +286,51 @@ mod tests {
         assert_eq!(gold("ann"), Some((3, json!(30))));
         assert_eq!(gold("bob"), Some((1, json!(5))));
         assert_eq!((folded.events, folded.writes), (5, 4));
+    }
+
+    #[tokio::test]
+    async fn a_log_is_read_whole_and_one_that_lacks_its_begin_is_refused() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let config = LogConfig {
+            path: folder.path().display().to_string(),
+            partitions: 2,
+            retention_bytes: 0,
+            ..LogConfig::default()
+        };
+        let log = EmbeddedLog::open(&config, Arc::new(SystemClock)).expect("a log");
+        let appended = |number: u64| {
+            let record = record("ann", number, 1);
+            Record {
+                key: "ann".to_owned(),
+                value: record.value,
+                dedupe_id: None,
+            }
+        };
+        for number in 1..=50 {
+            log.append(vec![appended(number)]).await.expect("durable");
+        }
+        let folded = fold(log.as_ref()).await.expect("a whole log");
+        assert_eq!((folded.events, folded.entities.len()), (50, 1));
+
+        let ends: Vec<u64> = log
+            .offsets()
+            .await
+            .expect("offsets")
+            .iter()
+            .map(|known| known.high)
+            .collect();
+        log.release(&ends).await.expect("released");
+        let waiting = async {
+            loop {
+                match fold(log.as_ref()).await {
+                    Err(error) => return error.to_string(),
+                    // What has landed goes a little later.
+                    Ok(_) => tokio::task::yield_now().await,
+                }
+            }
+        };
+        let refused = tokio::time::timeout(std::time::Duration::from_secs(60), waiting).await;
+        let refused = refused.expect("retention takes what has landed");
+        assert!(refused.contains("what was before is gone"), "{refused}");
     }
 }

@@ -50,7 +50,7 @@ pub(crate) fn require_lake(settings: &Settings) -> Result<(), Usage> {
 
 fn missing(what: &str, setting: &str, example: &str) -> Usage {
     Usage(format!(
-        "a role of its own must be told {what}: set {setting} in the file of --config, or the variable {example}; `gamepipe up` needs none of this"
+        "it is not said {what}: set {setting} in the file of --config, or the variable {example}; `gamepipe up` needs none of this"
     ))
 }
 

@@ -8,7 +8,7 @@ use anyhow::Context;
 use gamepipe_api::{Api, ApiError};
 use gamepipe_config::settings::Settings;
 use gamepipe_domain::definition::Game;
-use gamepipe_eventlog::LogError;
+use gamepipe_eventlog::{EventLog, LogError};
 use gamepipe_lake::reader::LakeReader;
 use gamepipe_lake::{Lake, LakeError};
 use gamepipe_service::clock::{SharedClock, SystemClock};
@@ -58,10 +58,7 @@ impl Role {
         } = self;
         let (clock, probes) = (clock(), Probes::default());
         let opening = async {
-            let log = until_open("event log", &probes, is_final_log, || {
-                backends::log(&settings, &game, &clock)
-            })
-            .await?;
+            let log = open_log(&settings, &game, &clock, &probes).await?;
             let state = until_open("state store", &probes, is_final_state, || {
                 backends::state(&settings, log.as_ref(), &clock)
             })
@@ -74,8 +71,8 @@ impl Role {
                 Arc::clone(&clock),
                 probes.clone(),
             );
-            let diverged = |error: &ApiError| matches!(error, ApiError::Diverged(_));
-            until_open("stores' agreement", &probes, diverged, || {
+            let is_final = |error: &ApiError| !matches!(error, ApiError::Unavailable(_));
+            until_open("stores' agreement", &probes, is_final, || {
                 api.check_stores()
             })
             .await?;
@@ -105,10 +102,7 @@ impl Role {
         } = self;
         let (clock, probes) = (clock(), Probes::default());
         let opening = async {
-            let log = until_open("event log", &probes, is_final_log, || {
-                backends::log(&settings, &game, &clock)
-            })
-            .await?;
+            let log = open_log(&settings, &game, &clock, &probes).await?;
             let lake = until_open("lake", &probes, is_final_lake, async || {
                 Lake::open(&settings.lake, Arc::clone(&game), Arc::clone(&clock))
             })
@@ -162,6 +156,16 @@ impl Role {
             Ok(sql.serve(listener, stop).await?)
         })]))
     }
+}
+
+async fn open_log(
+    settings: &Settings,
+    game: &Game,
+    clock: &SharedClock,
+    probes: &Probes,
+) -> Result<Arc<dyn EventLog>, LogError> {
+    let open = || backends::log(settings, game, clock);
+    until_open("event log", probes, is_final_log, open).await
 }
 
 fn clock() -> SharedClock {

@@ -11,7 +11,7 @@ use crate::settings::Settings;
 const HEAD: &str = "\
 # Settings
 
-What `gamepipe up` reads: flags are stronger than variables, variables than the file of `--config`, the file than the
+What `gamepipe up` and `gamepipe serve` read (a role of `serve` reads only the sections of what it works with): flags are stronger than variables, variables than the file of `--config`, the file than the
 defaults. What is in force is printed at start, with where it came from. A name or value that is not known is an error.
 
 The file is YAML, a section for each part:

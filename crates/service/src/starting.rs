@@ -1,8 +1,6 @@
 //! What a process answers while it opens what it works with: the probes say why it is not ready, and everything else is to
 //! be asked again.
 
-use std::convert::Infallible;
-
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -34,11 +32,10 @@ pub async fn while_starting<T>(
     let working = async {
         let done = work.await;
         stop.cancel();
-        Ok::<_, Infallible>(done)
+        done
     };
     let (served, done) = tokio::join!(serving, working);
     served?;
-    let Ok(done) = done;
     Ok((TcpListener::from_std(kept)?, done))
 }
 

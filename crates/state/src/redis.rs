@@ -8,6 +8,7 @@
 mod address;
 mod check;
 mod commit;
+mod console;
 mod head;
 mod keys;
 mod link;

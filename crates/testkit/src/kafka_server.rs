@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use self::settings::Ports;
 use crate::network::Network;
-use crate::process::{Process, free_port};
+use crate::process::{Process, free_port, insist};
 
 /// The folder of the broker's jars.
 pub const VARIABLE: &str = "GAMEPIPE_TEST_KAFKA";
@@ -172,23 +172,17 @@ impl KafkaServer {
     /// When it does not start.
     pub fn restart(&mut self) {
         self.kill();
-        let begun = Instant::now();
-        while !self.spawn() {
-            assert!(
-                begun.elapsed() < START_DEADLINE,
-                "no restart: {}",
-                self.log()
-            );
-        }
+        let is_up = insist(START_DEADLINE, || self.spawn());
+        assert!(is_up, "no restart: {}", self.log());
     }
 
     /// Stops it where it stands (SIGSTOP): it answers nothing and keeps its connections.
-    pub fn stop(&self) {
+    pub fn freeze(&self) {
         self.signal("STOP");
     }
 
     /// Lets it go on (SIGCONT).
-    pub fn resume(&self) {
+    pub fn thaw(&self) {
         self.signal("CONT");
     }
 

@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Runs the server, says its process id, and kills it when the test's end of the pipe closes: also when the test is killed.
 const WATCHDOG: &str = "\"$0\" \"$@\" >&2 & echo $!; read -r _; kill -9 $!; wait";
@@ -92,6 +92,19 @@ impl Drop for Process {
         // It has sent its signal; what is killed holds its port a moment longer.
         while self.is_alive() {
             std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+/// Tries a start again and again, for as long as `patience` lasts; false when it never succeeds.
+pub(crate) fn insist(patience: Duration, mut start: impl FnMut() -> bool) -> bool {
+    let begun = Instant::now();
+    loop {
+        if start() {
+            return true;
+        }
+        if begun.elapsed() >= patience {
+            return false;
         }
     }
 }

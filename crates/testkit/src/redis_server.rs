@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::process::{Process, free_port};
+use crate::process::{Process, free_port, insist};
 
 /// Where `redis-server` is, when it is not on the PATH.
 pub const VARIABLE: &str = "GAMEPIPE_TEST_REDIS";
@@ -90,14 +90,8 @@ impl RedisServer {
     /// When it does not start.
     pub fn restart(&mut self) {
         self.kill();
-        let begun = Instant::now();
-        while !self.spawn() {
-            assert!(
-                begun.elapsed() < START_DEADLINE,
-                "no restart: {}",
-                self.log()
-            );
-        }
+        let is_up = insist(START_DEADLINE, || self.spawn());
+        assert!(is_up, "no restart: {}", self.log());
     }
 
     /// Starts it again on the same folder and another port, where nobody looks for it.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::process::{Process, free_port};
+use crate::process::{Process, free_port, insist};
 
 /// Where `versitygw` is, when it is not on the PATH.
 pub const VARIABLE: &str = "GAMEPIPE_TEST_S3";
@@ -109,14 +109,8 @@ impl S3Server {
     /// When it does not start.
     pub fn restart(&mut self) {
         self.kill();
-        let begun = Instant::now();
-        while !self.spawn() {
-            assert!(
-                begun.elapsed() < START_DEADLINE,
-                "no restart: {}",
-                self.log()
-            );
-        }
+        let is_up = insist(START_DEADLINE, || self.spawn());
+        assert!(is_up, "no restart: {}", self.log());
     }
 
     /// Stops it where it stands (SIGSTOP): it answers nothing and keeps its connections.

@@ -2,35 +2,16 @@
 
 use anyhow::Context;
 
-use super::*;
+use gamepipe_tests::failpoints::{KAFKA_RELAY, LANDING, RELAY, STATE};
 
-/// Every place in a role where a step between a request and its row can end half-way.
-const API_FAILPOINTS: [&str; 8] = [
-    "state.commit.before",
-    "state.commit.synced",
-    "relay.read",
-    "kafka.relay.begun",
-    "kafka.relay.acknowledged",
-    "kafka.relay.committed",
-    "relay.appended",
-    "relay.trimmed",
-];
-const STREAMER_FAILPOINTS: [&str; 8] = [
-    "epoch.encoded",
-    "intent.put.before",
-    "intent.put.after",
-    "intent.decided",
-    "table.commit.before",
-    "table.commit.after",
-    "epochs.commit.before",
-    "epochs.commit.after",
-];
+use super::*;
 
 #[test]
 fn death_at_every_failpoint_loses_and_doubles_nothing() -> Result<()> {
     let mut scene = Scene::start("death at every failpoint", shared_services(), [1, 1, 1])?;
-    let cases = (API_FAILPOINTS.map(|point| (Role::Api, point)).into_iter())
-        .chain(STREAMER_FAILPOINTS.map(|point| (Role::Streamer, point)));
+    let of_api = [&STATE[..], &RELAY, &KAFKA_RELAY].concat();
+    let cases = (of_api.into_iter().map(|point| (Role::Api, point)))
+        .chain(LANDING.map(|point| (Role::Streamer, point)));
     for (role, failpoint) in cases {
         // Two of the role from here on: the first goes on while the second dies of its failpoint.
         let visit = 1 + scene.random.below(4);

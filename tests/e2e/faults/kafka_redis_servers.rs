@@ -23,6 +23,8 @@ fn kafka_killed_under_load_is_waited_for_and_loses_nothing() -> Result<()> {
             reply.status,
             reply.text()
         );
+        // Actions go on: their events wait in Redis.
+        scene.answers(50)?;
         servers.kafka.restart();
         scene.platform.wait_until_ready()?;
     }

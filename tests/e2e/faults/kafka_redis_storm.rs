@@ -91,9 +91,9 @@ fn strike(scene: &mut Scene, servers: &mut Servers, fault: Fault) -> Result<()> 
             scene.platform.wait_until_ready()
         }
         Fault::StallKafka => {
-            servers.kafka.stop();
+            servers.kafka.freeze();
             scene.pass(200, 5000);
-            servers.kafka.resume();
+            servers.kafka.thaw();
             scene.platform.wait_until_ready()
         }
         Fault::KillRedis => {

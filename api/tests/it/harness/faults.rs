@@ -135,6 +135,10 @@ pub(crate) struct FaultyLog {
     pub(crate) down: AtomicBool,
     /// What comes from the outbox is appended, and then said to have failed, so many times.
     pub(crate) relays_unseen: AtomicU32,
+    /// It can't remember ids, like a log that several processes append to.
+    pub(crate) is_shared: AtomicBool,
+    /// Another process relays.
+    pub(crate) relays_elsewhere: AtomicBool,
 }
 
 impl FaultyLog {
@@ -143,6 +147,8 @@ impl FaultyLog {
             inner,
             down: AtomicBool::new(false),
             relays_unseen: AtomicU32::new(0),
+            is_shared: AtomicBool::new(false),
+            relays_elsewhere: AtomicBool::new(false),
         }
     }
 
@@ -210,6 +216,15 @@ impl EventLog for FaultyLog {
 
     async fn changed(&self, seen: &[u64]) {
         self.inner.changed(seen).await;
+    }
+
+    fn remembers_ids(&self) -> bool {
+        !self.is_shared.load(Ordering::SeqCst)
+    }
+
+    async fn relays(&self, _outbox_id: &str) -> Result<bool, LogError> {
+        self.check()?;
+        Ok(!self.relays_elsewhere.load(Ordering::SeqCst))
     }
 
     async fn release(&self, landed: &[u64]) -> Result<(), LogError> {

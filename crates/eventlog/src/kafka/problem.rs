@@ -48,7 +48,7 @@ pub(super) fn explain(
 fn advice(place: &Place, code: Code) -> String {
     match code {
         Code::Authentication | Code::SaslAuthenticationFailed => {
-            "refuses the user, the password or the mechanism: correct log.kafka.username, password and saslMechanism".to_owned()
+            "refuses the user, the password or the mechanism: correct log.kafka.username, log.kafka.password and log.kafka.saslMechanism".to_owned()
         }
         Code::UnsupportedSASLMechanism => {
             "does not know the mechanism: correct log.kafka.saslMechanism".to_owned()

@@ -103,7 +103,7 @@ async fn kafka_passwords_rights_and_certificates_are_checked() {
     }
     let text = refused(&signed_in(USER, "wrong-secret", SaslMechanism::ScramSha512)).await;
     assert!(
-        text.contains("log.kafka.username, password and saslMechanism"),
+        text.contains("log.kafka.username, log.kafka.password and log.kafka.saslMechanism"),
         "{text}"
     );
     assert!(!text.contains("wrong-secret"), "{text}");

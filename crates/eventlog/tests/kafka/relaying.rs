@@ -314,7 +314,7 @@ async fn kafka_stopped_for_a_while_makes_calls_fail_in_time() {
     log.append(vec![crate::logs::record("a", "1000")])
         .await
         .unwrap();
-    server.stop();
+    server.freeze();
     let begun = Instant::now();
     let (append, relay, offsets) = tokio::join!(
         log.append(vec![crate::logs::record("a", "1001")]),
@@ -332,7 +332,7 @@ async fn kafka_stopped_for_a_while_makes_calls_fail_in_time() {
         "{:?}",
         begun.elapsed()
     );
-    server.resume();
+    server.thaw();
     let position = wait_position(&log).await.unwrap();
     let last = position + 10;
     let begun = Instant::now();

@@ -24,9 +24,9 @@ fn kafka_starts_is_killed_and_starts_again() {
         ..Options::default()
     });
     assert!(answers(&server));
-    server.stop();
+    server.freeze();
     assert!(!answers(&server));
-    server.resume();
+    server.thaw();
     assert!(answers(&server));
     server.kill();
     assert!(!answers(&server));

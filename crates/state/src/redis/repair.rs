@@ -1,22 +1,14 @@
 //! Going on after a loss: for a person's decision, never on our own.
 
-use std::time::Duration;
-
 use gamepipe_config::state::RedisConfig;
 use gamepipe_service::clock::SharedClock;
-use redis::aio::MultiplexedConnection;
-use redis::{Cmd, FromRedisValue, cmd};
+use redis::pipe;
 
 use super::check::Info;
+use super::console::Console;
 use super::head::Head;
-use super::link::Link;
-use super::problem::explain;
 use super::scripts::{ACCEPT, Answer, Outcome};
-use super::session;
 use crate::store::StateError;
-
-/// How long connecting, and each request, may take.
-const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// By how much the commit number leaps: more than can have been lost, and a millionth of what Lua counts exactly.
 const LEAP: &str = "4294967296";
@@ -24,9 +16,7 @@ const LEAP: &str = "4294967296";
 /// A store that nobody may commit to, because acknowledged commits are missing from it.
 #[derive(Debug)]
 pub struct Repair {
-    link: Link,
-    connection: MultiplexedConnection,
-    place: String,
+    console: Console,
     head: Head,
 }
 
@@ -36,27 +26,17 @@ impl Repair {
     /// # Errors
     /// [`StateError::Unavailable`] when Redis can't be reached or does not hold a store of this name.
     pub async fn connect(config: &RedisConfig, clock: SharedClock) -> Result<Self, StateError> {
-        let link = Link::new(config, clock)?;
-        let found = tokio::time::timeout(TIMEOUT, session::find_node(&link)).await;
-        let (address, connection) = match found {
-            Ok(found) => found.map_err(StateError::Unavailable)?,
-            Err(_) => return Err(StateError::Unavailable(link.too_slow(&link.address.shown))),
-        };
-        let place = address.shown;
-        let get = cmd("GET").arg(&link.keys.head).to_owned();
-        let head: Option<String> = ask(&link, &place, &connection, &get).await?;
+        let console = Console::connect(config, clock).await?;
+        let mut get = pipe();
+        get.cmd("GET").arg(&console.link.keys.head);
+        let (head,): (Option<String>,) = console.ask(&get).await?;
         let Some(head) = head.as_deref().and_then(Head::parse) else {
-            let name = &link.name;
-            let text =
-                format!("Redis at {place} holds no store {name:?} that this version can read");
-            return Err(StateError::Unavailable(text));
+            return Err(StateError::Unavailable(format!(
+                "Redis at {} holds no store {:?} that this version can read",
+                console.place, console.link.name
+            )));
         };
-        Ok(Self {
-            link,
-            connection,
-            place,
-            head,
-        })
+        Ok(Self { console, head })
     }
 
     /// The outbox's id, under which the log knows its position.
@@ -71,33 +51,24 @@ impl Repair {
     /// # Errors
     /// [`StateError::Unavailable`] when Redis does not answer, or the store was replaced meanwhile.
     pub async fn accept_loss(self, log_position: u64) -> Result<(), StateError> {
-        let info: String = ask(&self.link, &self.place, &self.connection, &cmd("INFO")).await?;
+        let mut info = pipe();
+        info.cmd("INFO");
+        let (info,): (String,) = self.console.ask(&info).await?;
         let run_id = Info::parse(&info).get("run_id");
-        let keys = &self.link.keys;
-        let mut call = cmd("EVAL");
-        call.arg(ACCEPT).arg(4);
+        let keys = &self.console.link.keys;
+        let mut call = pipe();
+        call.cmd("EVAL").arg(ACCEPT).arg(4);
         call.arg(&[&keys.head, &keys.runs, &keys.lost, &keys.outbox]);
         call.arg(&self.head.id)
             .arg(log_position)
             .arg(log_position.saturating_add(1));
         call.arg(run_id).arg(LEAP);
-        let answer: Answer = ask(&self.link, &self.place, &self.connection, &call).await?;
+        let (answer,): (Answer,) = self.console.ask(&call).await?;
         match answer.outcome {
             Outcome::Done => Ok(()),
-            _ => Err(StateError::Unavailable(self.link.moved(&self.place))),
+            _ => Err(StateError::Unavailable(
+                self.console.link.moved(&self.console.place),
+            )),
         }
-    }
-}
-
-async fn ask<T: FromRedisValue>(
-    link: &Link,
-    place: &str,
-    connection: &MultiplexedConnection,
-    command: &Cmd,
-) -> Result<T, StateError> {
-    let mut connection = connection.clone();
-    match tokio::time::timeout(TIMEOUT, command.query_async(&mut connection)).await {
-        Ok(answer) => answer.map_err(|error| StateError::Unavailable(explain(&error, place).text)),
-        Err(_) => Err(StateError::Unavailable(link.too_slow(place))),
     }
 }

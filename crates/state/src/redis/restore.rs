@@ -1,23 +1,16 @@
 //! A store made anew from what the event log says: for a person's decision, while nobody uses it.
 
-use std::time::Duration;
-
 use gamepipe_config::state::RedisConfig;
 use gamepipe_domain::entity::{Entity, EntityId};
 use gamepipe_service::clock::SharedClock;
-use redis::aio::MultiplexedConnection;
-use redis::{FromRedisValue, Pipeline, cmd, pipe};
+use redis::pipe;
 
 use super::check::Info;
-use super::link::Link;
-use super::problem::explain;
-use super::session;
+use super::console::Console;
 use crate::encode::invalid;
 use crate::format::entity;
 use crate::store::StateError;
 
-/// How long connecting, and each request, may take.
-const TIMEOUT: Duration = Duration::from_secs(30);
 /// How many keys are looked at, and removed, at a time.
 const PAGE_KEYS: usize = 1000;
 /// What the store says of itself until it is complete.
@@ -26,9 +19,7 @@ const UNFINISHED: &str = "it is being restored from the event log; if that was b
 /// A store that is being filled. Processes that open it meanwhile are refused with the reason.
 #[derive(Debug)]
 pub struct Restore {
-    link: Link,
-    connection: MultiplexedConnection,
-    place: String,
+    console: Console,
     id: String,
 }
 
@@ -42,36 +33,26 @@ impl Restore {
         clock: SharedClock,
         replace: bool,
     ) -> Result<Self, StateError> {
-        let link = Link::new(config, clock)?;
-        let found = tokio::time::timeout(TIMEOUT, session::find_node(&link)).await;
-        let (address, connection) = match found {
-            Ok(found) => found.map_err(StateError::Unavailable)?,
-            Err(_) => return Err(StateError::Unavailable(link.too_slow(&link.address.shown))),
-        };
-        let id = link.new_id();
-        let restore = Self {
-            link,
-            connection,
-            place: address.shown,
-            id,
-        };
+        let console = Console::connect(config, clock).await?;
+        let id = console.link.new_id();
+        let restore = Self { console, id };
         let keys = restore.keys_of_the_store().await?;
         if !keys.is_empty() && !replace {
             return Err(StateError::Invalid(format!(
                 "Redis at {} holds a store {:?} already; stop everything that uses it and give --replace to remove it first",
-                restore.place, restore.link.name
+                restore.console.place, restore.console.link.name
             )));
         }
         for page in keys.chunks(PAGE_KEYS) {
             let mut unlink = pipe();
             unlink.cmd("UNLINK").arg(page).ignore();
-            restore.ask::<()>(&unlink).await?;
+            restore.console.ask::<()>(&unlink).await?;
         }
         let mut info = pipe();
         info.cmd("INFO").arg("server");
-        let (info,): (String,) = restore.ask(&info).await?;
+        let (info,): (String,) = restore.console.ask(&info).await?;
         let run = Info::parse(&info).get("run_id").to_owned();
-        let keys = &restore.link.keys;
+        let keys = &restore.console.link.keys;
         let mut mark = pipe();
         mark.atomic()
             .cmd("SET")
@@ -87,7 +68,7 @@ impl Restore {
             .arg("1")
             .arg(format!("{run} 0"))
             .ignore();
-        restore.ask::<()>(&mark).await?;
+        restore.console.ask::<()>(&mark).await?;
         Ok(restore)
     }
 
@@ -99,7 +80,7 @@ impl Restore {
         if entities.is_empty() {
             return Ok(());
         }
-        let keys = &self.link.keys;
+        let keys = &self.console.link.keys;
         let mut batch = pipe();
         for (id, found) in entities {
             let bytes = entity::encode_entity(found.version, &found.state).map_err(invalid)?;
@@ -111,7 +92,7 @@ impl Restore {
                 .arg(&id.key)
                 .ignore();
         }
-        self.ask(&batch).await
+        self.console.ask(&batch).await
     }
 
     /// Opens the store for use. Its outbox is new and empty.
@@ -119,7 +100,7 @@ impl Restore {
     /// # Errors
     /// [`StateError::Unavailable`] when Redis does not answer.
     pub async fn finish(self) -> Result<(), StateError> {
-        let keys = &self.link.keys;
+        let keys = &self.console.link.keys;
         let mut open = pipe();
         open.atomic()
             .cmd("SET")
@@ -129,39 +110,26 @@ impl Restore {
             .cmd("DEL")
             .arg(&keys.lost)
             .ignore();
-        self.ask(&open).await
+        self.console.ask(&open).await
     }
 
     async fn keys_of_the_store(&self) -> Result<Vec<Vec<u8>>, StateError> {
-        let pattern = format!("{}*", self.link.keys.prefix());
+        let pattern = format!("{}*", self.console.link.keys.prefix());
         let (mut keys, mut cursor) = (Vec::new(), 0_u64);
         loop {
             let mut scan = pipe();
-            scan.add_command(
-                cmd("SCAN")
-                    .arg(cursor)
-                    .arg("MATCH")
-                    .arg(&pattern)
-                    .arg("COUNT")
-                    .arg(PAGE_KEYS)
-                    .to_owned(),
-            );
-            let ((next, page),): ((u64, Vec<Vec<u8>>),) = self.ask(&scan).await?;
+            scan.cmd("SCAN")
+                .arg(cursor)
+                .arg("MATCH")
+                .arg(&pattern)
+                .arg("COUNT")
+                .arg(PAGE_KEYS);
+            let ((next, page),): ((u64, Vec<Vec<u8>>),) = self.console.ask(&scan).await?;
             keys.extend(page);
             cursor = next;
             if cursor == 0 {
                 return Ok(keys);
             }
-        }
-    }
-
-    async fn ask<T: FromRedisValue>(&self, commands: &Pipeline) -> Result<T, StateError> {
-        let mut connection = self.connection.clone();
-        match tokio::time::timeout(TIMEOUT, commands.query_async(&mut connection)).await {
-            Ok(answer) => {
-                answer.map_err(|error| StateError::Unavailable(explain(&error, &self.place).text))
-            }
-            Err(_) => Err(StateError::Unavailable(self.link.too_slow(&self.place))),
         }
     }
 }
