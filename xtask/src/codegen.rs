@@ -12,24 +12,6 @@ use crate::shell::{self, capture, cargo, command, root, say};
 /// The reference games, in the order of the documentation.
 const GAMES: [&str; 5] = ["arena", "quest", "guild", "market", "trade"];
 
-/// The commands whose `--help` is a page of `docs/reference/cli.md`.
-const COMMANDS: [&[&str]; 14] = [
-    &[],
-    &["up"],
-    &["play"],
-    &["sql"],
-    &["watch"],
-    &["report"],
-    &["verify"],
-    &["game"],
-    &["game", "check"],
-    &["game", "new"],
-    &["game", "docs"],
-    &["game", "render"],
-    &["game", "schema"],
-    &["completions"],
-];
-
 /// Writes the generated files, or says which are not current.
 pub(crate) fn run(check: bool) -> Result<()> {
     let binary = binary()?;
@@ -96,24 +78,49 @@ fn generate(binary: &Path) -> Result<BTreeMap<PathBuf, String>> {
 
 fn command_pages(binary: &Path) -> Result<String> {
     let mut page = String::from("# Command line\n\nWhat `--help` says, for every command.\n");
-    for words in COMMANDS {
-        let mut arguments = words.to_vec();
-        arguments.push("--help");
-        let help = capture(
-            command(binary, &arguments)
-                .env("NO_COLOR", "1")
-                .env("COLUMNS", "100"),
-        )?;
-        let title = ["gamepipe"]
-            .iter()
-            .chain(words)
-            .copied()
-            .collect::<Vec<_>>()
-            .join(" ");
-        page.push_str(&format!(
-            "\n## {title}\n\n```text\n{}\n```\n",
-            help.trim_end()
-        ));
-    }
+    push_pages(binary, &[], &mut page)?;
     Ok(page)
+}
+
+/// The page of a command, then those of its subcommands.
+fn push_pages(binary: &Path, words: &[&str], page: &mut String) -> Result<()> {
+    let arguments = [words, &["--help"]].concat();
+    let help = capture(
+        command(binary, &arguments)
+            .env("NO_COLOR", "1")
+            .env("COLUMNS", "100"),
+    )?;
+    let title = [&["gamepipe"], words].concat().join(" ");
+    page.push_str(&format!(
+        "\n## {title}\n\n```text\n{}\n```\n",
+        help.trim_end()
+    ));
+    for subcommand in subcommands(&help) {
+        push_pages(binary, &[words, &[subcommand]].concat(), page)?;
+    }
+    Ok(())
+}
+
+/// The names in the part `Commands:` of a help text.
+fn subcommands(help: &str) -> Vec<&str> {
+    help.lines()
+        .skip_while(|line| *line != "Commands:")
+        .skip(1)
+        .take_while(|line| !line.is_empty())
+        // A description goes on further to the right.
+        .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
+        .filter_map(|line| line.split_whitespace().next())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::subcommands;
+
+    #[test]
+    fn subcommands_are_found_and_nothing_else() {
+        let help = "Text\n\nCommands:\n  up     Run it\n         all\n  game   A game\n\nOptions:\n  -h  help\n";
+        assert_eq!(subcommands(help), ["up", "game"]);
+        assert!(subcommands("Options:\n  -h\n").is_empty());
+    }
 }
