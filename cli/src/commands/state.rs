@@ -4,13 +4,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::bail;
+use anyhow::{anyhow, bail};
 use clap::{Args, Subcommand};
 use gamepipe_config::settings::Settings;
 use gamepipe_domain::definition::Game;
 use gamepipe_domain::entity::{Entity, EntityId};
 use gamepipe_domain::event::decode_event;
-use gamepipe_eventlog::{EventLog, LogRecord};
+use gamepipe_eventlog::{EventLog, LogError, LogRecord};
 use gamepipe_service::clock::{SharedClock, SystemClock};
 use gamepipe_state::redis::{Repair, Restore};
 use tokio::time::Instant;
@@ -141,15 +141,18 @@ async fn fold(log: &dyn EventLog) -> anyhow::Result<Folded> {
     for offsets in log.offsets().await? {
         let partition = offsets.partition;
         if offsets.low > 0 {
-            bail!(
-                "partition {partition} of the log begins at offset {}: what was before is gone from it, and the state can't be restored from the rest; bring back a copy of Redis, or go on with what it has (`gamepipe state accept-loss`)",
-                offsets.low
-            );
+            return Err(not_whole(partition, offsets.low));
         }
         let mut next = offsets.low;
         let mut moved = Instant::now();
         while next < offsets.high {
-            let batch = log.read(partition, next, READ_BYTES).await?;
+            let batch = match log.read(partition, next, READ_BYTES).await {
+                // Retention goes on while this reads.
+                Err(LogError::OutOfRange { low, .. }) if low > next => {
+                    return Err(not_whole(partition, low));
+                }
+                read => read?,
+            };
             batch.records.iter().for_each(|record| folded.take(record));
             if batch.next > next {
                 (next, moved) = (batch.next, Instant::now());
@@ -169,6 +172,13 @@ async fn fold(log: &dyn EventLog) -> anyhow::Result<Folded> {
         ));
     }
     Ok(folded)
+}
+
+/// A log that lacks its begin can't restore the state.
+fn not_whole(partition: u32, low: u64) -> anyhow::Error {
+    anyhow!(
+        "partition {partition} of the log begins at offset {low}: what was before is gone from it, and the state can't be restored from the rest; bring back a copy of Redis, or go on with what it has (`gamepipe state accept-loss`)"
+    )
 }
 
 /// The newest version of each entity that events tell of.
