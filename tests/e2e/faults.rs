@@ -15,6 +15,7 @@ use gamepipe_tests::random::Random;
 use gamepipe_tests::wait::{PATIENCE, wait_for};
 use gamepipe_tests::{Backends, Platform, Role, Start};
 
+mod kafka_redis_drain;
 mod kafka_redis_network;
 mod kafka_redis_rebuild;
 mod kafka_redis_roles;
