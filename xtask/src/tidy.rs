@@ -32,6 +32,7 @@ pub(crate) fn run() -> Result<()> {
     findings.extend(texts(&files));
     findings.extend(architecture());
     findings.extend(invariants(&files));
+    findings.extend(guarantees(&files));
     show_longest(&files);
     if !findings.is_empty() {
         bail!("{} findings:\n{}", findings.len(), findings.join("\n"));
@@ -184,6 +185,31 @@ fn invariants(files: &[PathBuf]) -> Vec<String> {
         })
         .filter(|name| !tests.iter().any(|text| text.contains(name.as_str())))
         .map(|name| format!("{}: no test cites {name}", registry.display()))
+        .collect()
+}
+
+/// Every test that the page of guarantees names is there.
+fn guarantees(files: &[PathBuf]) -> Vec<String> {
+    let page = Path::new("docs/guarantees.md");
+    let sources: Vec<String> = files
+        .iter()
+        .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
+        .map(|path| read(path))
+        .collect();
+    let text = read(page);
+    // What stands between backticks and looks like a test's name: words, and no path.
+    let quoted = text.split('`').skip(1).step_by(2);
+    quoted
+        .filter(|name| name.matches('_').count() > 1)
+        .filter(|name| {
+            name.bytes()
+                .all(|byte| byte == b'_' || byte.is_ascii_alphanumeric())
+        })
+        .filter(|name| {
+            let definition = format!("fn {name}(");
+            !sources.iter().any(|source| source.contains(&definition))
+        })
+        .map(|name| format!("{}: there is no test {name}", page.display()))
         .collect()
 }
 
