@@ -19,6 +19,10 @@ const ENGINE: &str = concat!("gamepipe/", env!("CARGO_PKG_VERSION"));
 /// every open has to list; a day of them would be felt.
 const LOG_RETENTION: &str = "interval 6 hours";
 
+/// How long checkpoints go on telling which files were removed, for whoever still reads an older version. At one commit a
+/// second, merging removes two files a second; Delta's own week of them would be in memory at every checkpoint.
+const REMOVED_FILE_RETENTION: &str = "interval 1 days";
+
 /// The path of a version's entry below the table's directory.
 pub(crate) fn entry_path(version: u64) -> String {
     format!("_delta_log/{version:020}.json")
@@ -242,6 +246,7 @@ pub(crate) fn create_entry(
         "createdTime": now_micros.div_euclid(1000),
         "configuration": {
             "delta.logRetentionDuration": LOG_RETENTION,
+            "delta.deletedFileRetentionDuration": REMOVED_FILE_RETENTION,
             // Maintenance does it, off the hot path; on it, it would list the whole log at every commit.
             "delta.enableExpiredLogCleanup": "false",
         },
