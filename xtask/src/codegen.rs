@@ -44,16 +44,7 @@ pub(crate) fn run(check: bool) -> Result<()> {
 /// The built binary; built when it is not there.
 fn binary() -> Result<PathBuf> {
     shell::run(&mut cargo(&["build", "--release", "--quiet"]))?;
-    let metadata: serde_json::Value = serde_json::from_str(&capture(&mut cargo(&[
-        "metadata",
-        "--format-version",
-        "1",
-        "--no-deps",
-    ]))?)?;
-    let target = metadata["target_directory"]
-        .as_str()
-        .context("cargo metadata names no target directory")?;
-    Ok(Path::new(target).join("release/gamepipe"))
+    Ok(shell::target()?.join("release/gamepipe"))
 }
 
 fn generate(binary: &Path) -> Result<BTreeMap<PathBuf, String>> {
