@@ -14,11 +14,11 @@
 - name: GAMEPIPE_OPERATOR_NAMESPACES
   value: {{ join "," (include "gamepipe.namespaces" . | fromJson).all | quote }}
 {{- end }}
-- name: GAMEPIPE_OPERATOR_IMAGE
+- name: GAMEPIPE_IMAGE
   value: {{ include "gamepipe.pipelineImage" . | quote }}
-- name: GAMEPIPE_OPERATOR_KAFKA_IMAGE
+- name: GAMEPIPE_KAFKA_IMAGE
   value: {{ include "gamepipe.image" (dict "image" .Values.defaultImages.kafka "tag" "" "path" "defaultImages.kafka") | quote }}
-- name: GAMEPIPE_OPERATOR_REDIS_IMAGE
+- name: GAMEPIPE_REDIS_IMAGE
   value: {{ include "gamepipe.image" (dict "image" .Values.defaultImages.redis "tag" "" "path" "defaultImages.redis") | quote }}
 - name: GAMEPIPE_OPERATOR_RESYNC_SECONDS
   value: {{ .Values.operator.resyncSeconds | quote }}

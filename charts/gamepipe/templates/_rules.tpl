@@ -57,5 +57,5 @@ each rule is used. */ -}}
 - apiGroups: [coordination.k8s.io]
   resources: [leases]
   resourceNames: [{{ include "gamepipe.operator" . }}]
-  verbs: [get, patch]
+  verbs: [get, update]
 {{- end -}}
