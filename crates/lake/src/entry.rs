@@ -19,10 +19,6 @@ const ENGINE: &str = concat!("gamepipe/", env!("CARGO_PKG_VERSION"));
 /// every open has to list; a day of them would be felt.
 const LOG_RETENTION: &str = "interval 6 hours";
 
-/// How long checkpoints go on telling which files were removed, for whoever still reads an older version. At one commit a
-/// second, merging removes two files a second; Delta's own week of them would be in memory at every checkpoint.
-const REMOVED_FILE_RETENTION: &str = "interval 1 days";
-
 /// The path of a version's entry below the table's directory.
 pub(crate) fn entry_path(version: u64) -> String {
     format!("_delta_log/{version:020}.json")
@@ -246,7 +242,9 @@ pub(crate) fn create_entry(
         "createdTime": now_micros.div_euclid(1000),
         "configuration": {
             "delta.logRetentionDuration": LOG_RETENTION,
-            "delta.deletedFileRetentionDuration": REMOVED_FILE_RETENTION,
+            // Who reads a version that older entries made can't open it anyway. Delta's own week of removed files (two a second,
+            // as small files are merged) would be in memory whenever a checkpoint is written.
+            "delta.deletedFileRetentionDuration": LOG_RETENTION,
             // Maintenance does it, off the hot path; on it, it would list the whole log at every commit.
             "delta.enableExpiredLogCleanup": "false",
         },
