@@ -9,6 +9,7 @@ mod keys;
 mod namespaces;
 mod parts;
 mod relay;
+mod report;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -28,9 +29,6 @@ use crate::wait::{PATIENCE, wait_for};
 
 /// Where the API server listens inside.
 const API: &str = "127.0.0.1:6443";
-
-/// How many lines of each log a report has.
-const LINES_REPORTED: usize = 12;
 
 /// A running cluster; dropping it ends it and removes everything that it has made.
 #[derive(Debug)]
@@ -286,50 +284,6 @@ status:
         test(self).map_err(|error| error.context(self.report()))
     }
 
-    /// What may explain a failure: pods, events, and the end of every log. All logs are kept where it says.
-    pub fn report(&self) -> String {
-        let mut report = String::new();
-        if let Err(error) = self.ask_api() {
-            report.push_str(&format!("--- the API server does not answer: {error:#}\n"));
-        } else {
-            for what in ["pods", "events"] {
-                let get = [
-                    "get",
-                    what,
-                    "--all-namespaces",
-                    "--sort-by=.metadata.creationTimestamp",
-                    "-o",
-                    "wide",
-                ];
-                let said = self
-                    .kubectl(&get)
-                    .unwrap_or_else(|error| format!("{error:#}"));
-                report.push_str(&format!("--- {what}\n{}\n", last_lines(&said, 40)));
-            }
-        }
-        for path in files(&self.folder.join("log")) {
-            let text = std::fs::read_to_string(&path).unwrap_or_default();
-            let end = last_lines(&text, LINES_REPORTED);
-            report.push_str(&format!("--- {}\n{end}\n", path.display()));
-        }
-        match self.keep_logs() {
-            Ok(kept) => report.push_str(&format!("--- all logs are kept in {}", kept.display())),
-            Err(error) => report.push_str(&format!("--- the logs can't be kept: {error:#}")),
-        }
-        report
-    }
-
-    fn keep_logs(&self) -> Result<PathBuf> {
-        let kept = tempfile::Builder::new()
-            .prefix("kube-logs-")
-            .tempdir()?
-            .keep();
-        for path in files(&self.folder.join("log")) {
-            std::fs::copy(&path, kept.join(path.file_name().unwrap_or_default()))?;
-        }
-        Ok(kept)
-    }
-
     fn ctr(&self, arguments: &[&str]) -> Result<String> {
         let socket = self.folder.join("containerd.sock").display().to_string();
         let mut all = vec!["--address", &socket];
@@ -393,16 +347,4 @@ fn output(command: &mut Command, input: Option<&str>) -> Result<String> {
         bail!("{text}: {}: {}", output.status, said.trim());
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
-}
-
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let listed = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut files: Vec<PathBuf> = listed.map(|entry| entry.path()).collect();
-    files.sort();
-    files
-}
-
-fn last_lines(text: &str, count: usize) -> String {
-    let lines: Vec<&str> = text.lines().collect();
-    lines[lines.len().saturating_sub(count)..].join("\n")
 }

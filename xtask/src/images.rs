@@ -73,6 +73,12 @@ pub(crate) fn of_tests() -> Result<PathBuf> {
     let built = target()?.join("release");
     let path = built.join("gamepipe.tar");
     let binary = built.join("gamepipe");
+    if !binary.is_file() {
+        bail!(
+            "{} does not exist: run `cargo build --release` first",
+            binary.display()
+        );
+    }
     let newer = |file: &Path| std::fs::metadata(file)?.modified();
     let is_current = newer(&path)
         .and_then(|image| Ok(image > newer(&binary)? && image > newer(&std::env::current_exe()?)?));

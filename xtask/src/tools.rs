@@ -190,7 +190,7 @@ fn clusters() -> Vec<Tool> {
         Tool {
             variable: "GAMEPIPE_TEST_IMAGES",
             what: "images for Kubernetes",
-            tests: "kubernetes_node_",
+            tests: "kubernetes_node",
             found: images,
         },
     ]

@@ -25,7 +25,8 @@ const BASE: [(&str, &str); 7] = [
 ];
 
 /// What a node needs that is not built here, and Debian's packages of it.
-const NODE: [(&str, &str); 4] = [
+const NODE: [(&str, &str); 5] = [
+    ("curl", "curl"),
     ("containerd", "containerd"),
     ("runc", "runc"),
     ("nft", "nftables"),
@@ -54,7 +55,7 @@ fn installed() -> Result<PathBuf> {
     }
     let expected = Duration::from_secs(missing.iter().map(|(program, _)| program.seconds).sum());
     say(&format!(
-        "building {} of Kubernetes' {} programs with Go into {} (once; about {} on 2 cores with nothing cached, of {} for all)",
+        "building {} of Kubernetes' {} programs with Go into {} (once; up to {} on 2 cores, of {} for all)",
         missing.len(),
         ALL.len(),
         folder.display(),

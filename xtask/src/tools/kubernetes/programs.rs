@@ -11,7 +11,7 @@ pub(super) struct Program {
     pub(super) package: &'static str,
     /// The module whose version it reports, if it reports one.
     pub(super) version_of: Option<&'static str>,
-    /// How long it takes after those above it, on 2 cores, with no object of Go cached; measured.
+    /// How long it takes after those above it, on 2 slow cores, with no object of Go cached; measured.
     pub(super) seconds: u64,
 }
 
