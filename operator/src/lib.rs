@@ -11,4 +11,9 @@ pub mod crd;
 
 pub mod stages;
 
+pub mod offline;
+
 mod yaml;
+
+#[cfg(test)]
+mod testing;
