@@ -234,7 +234,9 @@ fn the_guide_knows_every_reason() -> Result<()> {
     let path = "operator/src/crd/status.rs";
     let source = std::fs::read_to_string(root().join(path)).with_context(|| path.to_owned())?;
     let guide = std::fs::read_to_string(root().join(GUIDE))?;
-    let (_, list) = source.split_once("    Reason {").context("no list of reasons")?;
+    let (_, list) = source
+        .split_once("    Reason {")
+        .context("no list of reasons")?;
     let words: Vec<&str> = list
         .lines()
         .take_while(|line| line.trim() != "}")
@@ -243,7 +245,10 @@ fn the_guide_knows_every_reason() -> Result<()> {
         .collect();
     assert!(words.len() > 20, "{words:?}");
     for word in words {
-        assert!(guide.contains(&format!("`{word}`")), "{GUIDE} does not know the reason {word}");
+        assert!(
+            guide.contains(&format!("`{word}`")),
+            "{GUIDE} does not know the reason {word}"
+        );
     }
     Ok(())
 }
