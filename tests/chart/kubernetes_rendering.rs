@@ -1,4 +1,4 @@
-//! What the chart renders. A snapshot of the default, and for other values only what differs from it, so that each can be read.
+//! What the chart renders. A snapshot of the default, and for other values only the lines that differ from it, so that each can be read.
 
 use std::collections::BTreeMap;
 
@@ -65,6 +65,41 @@ fn shown(documents: &[Document]) -> BTreeMap<String, String> {
         .collect()
 }
 
+/// The lines that one text has and another has not, with `-` and `+` before them, in order.
+fn difference(old: &str, new: &str) -> String {
+    let (old, new): (Vec<&str>, Vec<&str>) = (old.lines().collect(), new.lines().collect());
+    // common[i][j]: how many lines old[i..] and new[j..] have in common at most.
+    let mut common = vec![vec![0_usize; new.len() + 1]; old.len() + 1];
+    for i in (0..old.len()).rev() {
+        for j in (0..new.len()).rev() {
+            common[i][j] = if old[i] == new[j] {
+                common[i + 1][j + 1] + 1
+            } else {
+                common[i + 1][j].max(common[i][j + 1])
+            };
+        }
+    }
+    let (mut i, mut j, mut text) = (0, 0, String::new());
+    while i < old.len() || j < new.len() {
+        if i < old.len() && j < new.len() && old[i] == new[j] {
+            (i, j) = (i + 1, j + 1);
+        } else if j == new.len() || (i < old.len() && common[i + 1][j] >= common[i][j + 1]) {
+            text.push_str(&format!("-{}\n", old[i]));
+            i += 1;
+        } else {
+            text.push_str(&format!("+{}\n", new[j]));
+            j += 1;
+        }
+    }
+    text
+}
+
+#[test]
+fn a_difference_names_what_went_and_what_came() {
+    assert_eq!(difference("a\nb\nc\n", "a\nx\nc\nd\n"), "-b\n+x\n+d\n");
+    assert_eq!(difference("a\n", "a\n"), "");
+}
+
 #[test]
 fn every_rendering_is_as_it_was_reviewed() -> Result<()> {
     let usual = shown(&render("")?);
@@ -72,12 +107,17 @@ fn every_rendering_is_as_it_was_reviewed() -> Result<()> {
         let rendered = shown(&render(&values)?);
         let mut text = String::new();
         for (title, document) in &rendered {
-            if name == "default" || usual.get(title) != Some(document) {
-                text.push_str(&format!("---\n{document}"));
+            match usual.get(title) {
+                Some(_) if name == "default" => text.push_str(&format!("---\n{document}")),
+                Some(before) if before == document => {}
+                Some(before) => {
+                    text.push_str(&format!("--- {title}\n{}", difference(before, document)));
+                }
+                None => text.push_str(&format!("--- new:\n{document}")),
             }
         }
         for title in usual.keys().filter(|title| !rendered.contains_key(*title)) {
-            text.push_str(&format!("--- no {title}\n"));
+            text.push_str(&format!("--- none: {title}\n"));
         }
         insta::assert_snapshot!(name, text);
     }

@@ -8,8 +8,9 @@ use serde_json::Value;
 use crate::documents::Document;
 use crate::helm::{render, root};
 
-/// The calls that the operator made in its tests: a line for each, such as `core services patch`.
-const CALLS: &str = "operator/tests/rights.txt";
+/// The snapshot of the calls that the operator made in its tests: a line for each, such as `core services patch`.
+const CALLS: &str =
+    "operator/tests/it/snapshots/it__rights__the_operator_asks_for_what_is_listed_and_no_more.snap";
 
 /// Rights that no call shows: why the operator needs them.
 const UNSEEN: [&str; 1] = [
@@ -51,11 +52,8 @@ fn granted(values: &str, kind: &str, namespace: Option<&str>) -> Result<BTreeSet
 #[test]
 fn the_operator_may_do_what_it_does_and_nothing_else() -> Result<()> {
     let text = std::fs::read_to_string(root().join(CALLS)).with_context(|| CALLS.to_owned())?;
-    let mut needed: BTreeSet<String> = text
-        .lines()
-        .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
-        .filter(|line| !line.is_empty() && !line.starts_with('#'))
-        .collect();
+    let (_, calls) = text.split_once("\n---\n").context("no snapshot")?;
+    let mut needed: BTreeSet<String> = calls.lines().map(str::to_owned).collect();
     // What is applied and not there yet is created, and the API server asks for the right to do so.
     let applied: Vec<String> = needed
         .iter()

@@ -20,12 +20,39 @@ const OPEN: [&str; 8] = [
     "/networkPolicy/from/0/namespaceSelector",
 ];
 
-/// One object in the schema: where it is in the values, and values that lead there.
+/// One object in the schema.
 struct Level {
+    /// Where it is in the values, as a JSON pointer.
     path: String,
     schema: Value,
-    /// Wraps an object that stands there into values.
-    wrap: Box<dyn Fn(Value) -> Value>,
+    /// What is around it, from the outside to the inside.
+    around: Vec<Around>,
+}
+
+/// The object around another one.
+#[derive(Clone)]
+struct Around {
+    /// What it must have besides, so that a refusal is about the name that is tried.
+    beside: Map<String, Value>,
+    field: String,
+    is_list: bool,
+}
+
+impl Level {
+    /// Values that have this object in its place.
+    fn values(&self, object: Map<String, Value>) -> Value {
+        let wrap = |inner: Value, around: &Around| {
+            let inner = if around.is_list {
+                json!([inner])
+            } else {
+                inner
+            };
+            let mut object = around.beside.clone();
+            object.insert(around.field.clone(), inner);
+            Value::Object(object)
+        };
+        self.around.iter().rev().fold(Value::Object(object), wrap)
+    }
 }
 
 /// All objects in the schema. References are followed.
@@ -34,41 +61,36 @@ fn levels(root: &Value) -> Vec<Level> {
     let mut open = vec![Level {
         path: String::new(),
         schema: root.clone(),
-        wrap: Box::new(|value| value),
+        around: Vec::new(),
     }];
     while let Some(level) = open.pop() {
-        let schema = resolved(root, &level.schema);
-        let wrap: std::rc::Rc<dyn Fn(Value) -> Value> = level.wrap.into();
-        for (name, below) in schema["properties"].as_object().into_iter().flatten() {
-            let below = resolved(root, below);
-            let (wrap, key) = (std::rc::Rc::clone(&wrap), name.clone());
-            let is_list = below["type"] == "array";
-            let suffix = if is_list { "/0" } else { "" };
-            let path = format!("{}/{name}{suffix}", level.path);
-            // What the level requires besides must be there for the refusal to be about the name.
-            let mut beside = required(root, &schema);
-            beside.remove(name);
-            let wrap: Box<dyn Fn(Value) -> Value> = Box::new(move |inner| {
-                let mut object = beside.clone();
-                let inner = if is_list { json!([inner]) } else { inner };
-                object.insert(key.clone(), inner);
-                wrap(Value::Object(object))
-            });
+        for (name, field) in level.schema["properties"].as_object().into_iter().flatten() {
+            let field = resolved(root, field);
+            let is_list = field["type"] == "array";
             let schema = if is_list {
-                resolved(root, &below["items"])
+                resolved(root, &field["items"])
             } else {
-                below
+                field
             };
-            if schema["type"] == "object" {
-                open.push(Level { path, schema, wrap });
+            if schema["type"] != "object" {
+                continue;
             }
+            let mut around = level.around.clone();
+            let mut beside = required(root, &level.schema);
+            beside.remove(name);
+            around.push(Around {
+                beside,
+                field: name.clone(),
+                is_list,
+            });
+            let suffix = if is_list { "/0" } else { "" };
+            open.push(Level {
+                path: format!("{}/{name}{suffix}", level.path),
+                schema,
+                around,
+            });
         }
-        let again = std::rc::Rc::clone(&wrap);
-        found.push(Level {
-            path: level.path,
-            schema,
-            wrap: Box::new(move |value| again(value)),
-        });
+        found.push(level);
     }
     found
 }
@@ -119,7 +141,7 @@ fn a_typo_is_refused_at_every_level_with_its_path() -> Result<()> {
         let mut object = required(&schema, &level.schema);
         // A map of labels takes any name and no number.
         object.insert("typo".to_owned(), json!(7));
-        let values = (level.wrap)(Value::Object(object)).to_string();
+        let values = level.values(object).to_string();
         let said = refusal(&values)?;
         assert!(said.contains("typo"), "{values}: {said}");
         let named = format!("'{}", level.path);
