@@ -70,7 +70,7 @@ fn object(page: &mut String, schema: &Value, path: &str) {
             page,
             "| `{name}` | {} | {default} | {}{} |",
             kind(field),
-            text(&field["description"]),
+            cell(&field["description"]),
             bounds(field)
         );
     }
@@ -154,6 +154,10 @@ fn bounds(field: &Value) -> String {
 }
 
 fn text(value: &Value) -> String {
-    let text = value.as_str().unwrap_or_default();
-    text.replace('\n', " ").replace('|', "\\|")
+    value.as_str().unwrap_or_default().replace('\n', " ")
+}
+
+/// A text within a table.
+fn cell(value: &Value) -> String {
+    text(value).replace('|', "\\|")
 }

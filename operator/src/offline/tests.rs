@@ -1,9 +1,11 @@
 //! Tests of the commands that need no cluster.
 
+use std::path::Path;
+
 use gamepipe_domain::definition::problem::Problems;
 use serde_json::Value;
 
-use super::{Manifests, crd, reference, render, schema};
+use super::{Manifests, RESOURCES, crd, reference, render, schema};
 use crate::stages::validated::Platform;
 use crate::testing::{SAMPLES, game};
 
@@ -135,4 +137,24 @@ fn definitions_schema_and_reference_say_the_same_of_a_field() {
         ),
         Some(&12.into())
     );
+}
+
+#[test]
+fn committed_files_say_what_the_code_says() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut files = vec![("docs/reference/resources.md".to_owned(), reference())];
+    for resource in RESOURCES {
+        files.push((
+            format!("manifests/crds/{resource}.yaml"),
+            crd(Some(resource)),
+        ));
+    }
+    for (path, text) in files {
+        let found = std::fs::read_to_string(root.join(&path)).unwrap_or_default();
+        // Standard output ends in one line end.
+        assert!(
+            found == format!("{}\n", text.trim_end()),
+            "{path} is not current: run `cargo xtask codegen`"
+        );
+    }
 }
