@@ -1,6 +1,7 @@
 //! What gamepipe needs of a node: containers, volumes, names, services, probes, policies.
 
 mod images;
+mod pipeline;
 mod policies;
 
 use std::time::Duration;

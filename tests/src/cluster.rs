@@ -165,6 +165,12 @@ impl Cluster {
         self.outside("kubectl", &["apply", "-f", "-"], Some(yaml))
     }
 
+    /// Applies objects that name no namespace in one.
+    pub fn apply_in(&self, namespace: &str, yaml: &str) -> Result<String> {
+        let arguments = ["--namespace", namespace, "apply", "-f", "-"];
+        self.outside("kubectl", &arguments, Some(yaml))
+    }
+
     /// Runs a program where the cluster's addresses and names mean something, as its administrator.
     pub fn run_inside(&self, program: &str, arguments: &[&str]) -> Result<String> {
         let mut command = self.namespaces.command(Path::new(program));
