@@ -217,3 +217,30 @@ fn two_clusters_know_nothing_of_each_other() -> Result<()> {
     one.kubectl(&["create", "namespace", "mine"])?;
     refused(other.kubectl(&["get", "namespace", "mine"]), "not found")
 }
+
+#[test]
+fn helm_installs_upgrades_and_takes_away() -> Result<()> {
+    let chart = tempfile::tempdir()?;
+    std::fs::create_dir(chart.path().join("templates"))?;
+    let about = "apiVersion: v2\nname: toy\nversion: 0.1.0\n";
+    std::fs::write(chart.path().join("Chart.yaml"), about)?;
+    std::fs::write(chart.path().join("values.yaml"), "mood: calm\n")?;
+    let template = "apiVersion: v1
+kind: ConfigMap
+metadata: {name: '{{ .Release.Name }}'}
+data: {mood: '{{ .Values.mood }}'}
+";
+    std::fs::write(chart.path().join("templates/mood.yaml"), template)?;
+    let chart = chart.path().display().to_string();
+    Cluster::control_plane()?.explained(|cluster| {
+        let mood = || cluster.kubectl(&["get", "configmap", "t", "-o", "jsonpath={.data.mood}"]);
+        cluster.helm(&["install", "t", &chart])?;
+        ensure!(mood()? == "calm");
+        cluster.helm(&["upgrade", "t", &chart, "--set", "mood=wild"])?;
+        ensure!(mood()? == "wild");
+        cluster.helm(&["rollback", "t", "1"])?;
+        ensure!(mood()? == "calm");
+        cluster.helm(&["uninstall", "t", "--wait"])?;
+        refused(mood(), "not found")
+    })
+}
