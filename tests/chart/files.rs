@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Result;
+use serde_json::Value;
 
+use crate::documents::yaml;
 use crate::helm::{chart, root};
 
 fn texts(folder: &Path) -> Result<BTreeMap<String, String>> {
@@ -36,5 +38,46 @@ fn the_chart_has_the_definitions_that_are_in_manifests() -> Result<()> {
         );
     }
     assert_eq!(ours.len(), generated.len());
+    Ok(())
+}
+
+/// Every rule that names a field, with the schema that it stands in: `(schema, path)`.
+fn rules(schema: &Value, found: &mut Vec<(Value, String)>) {
+    let listed = schema["x-kubernetes-validations"].as_array();
+    for rule in listed.into_iter().flatten() {
+        if let Some(path) = rule["fieldPath"].as_str() {
+            found.push((schema.clone(), path.to_owned()));
+        }
+    }
+    let fields = schema["properties"].as_object().into_iter().flatten();
+    let inner = fields.map(|(_, field)| field);
+    for below in inner.chain([&schema["items"], &schema["additionalProperties"]]) {
+        if below.is_object() {
+            rules(below, found);
+        }
+    }
+}
+
+#[test]
+fn rules_point_at_fields_that_the_schema_has() -> Result<()> {
+    // An API server refuses the whole definition otherwise; `metadata` has no fields there.
+    for (name, text) in texts(&chart().join("files/crds"))? {
+        let definition = yaml(&text)?;
+        let versions = definition["spec"]["versions"].as_array();
+        let mut found = Vec::new();
+        for version in versions.into_iter().flatten() {
+            rules(&version["schema"]["openAPIV3Schema"], &mut found);
+        }
+        for (schema, path) in found {
+            let mut at = &schema;
+            for field in path.split('.').skip(1) {
+                at = &at["properties"][field];
+            }
+            assert!(
+                at.is_object(),
+                "{name}: a rule points at {path}, which its schema does not have"
+            );
+        }
+    }
     Ok(())
 }
