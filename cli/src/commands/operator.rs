@@ -17,19 +17,19 @@ use crate::output::{remark, say};
 
 const AFTER_HELP: &str = "\
 Examples:
-  gamepipe operator crd | kubectl apply --server-side -f -      the resources' definitions
-  gamepipe game render arena | kubectl apply -f -               a Game
-  gamepipe operator validate -f pipeline.yaml                   the API server's verdict, and the operator's, before either sees it
-  gamepipe operator render -f pipeline.yaml                     every object that would be made
-  gamepipe operator render -f pipeline.yaml | kubectl diff -f - what would change
-  gamepipe operator schema > gamepipeline.schema.json           for editors
+  gamepipe operator crd | kubectl apply --server-side -f -         the resources' definitions
+  gamepipe game render arena | kubectl apply -f -                  a Game
+  gamepipe operator validate -f pipeline.yaml                      what the API server would say
+  gamepipe operator render -f pipeline.yaml                        every object that would be made
+  gamepipe operator render -f pipeline.yaml | kubectl diff -f -    what would change
+  gamepipe operator schema > gamepipeline.schema.json              for editors
 
-A file may hold several documents; those of other kinds are passed over. `-` is standard input. Games are looked for among the files, then among those
-of --game, then among those that come with gamepipe.
+A file may hold several documents; those of other kinds are passed over. `-` is standard input.
+A Game is looked for in the files, then in --game, then among the games that come with gamepipe.
 
 Exit codes: 0 done; 1 a manifest is refused; 2 wrong usage.";
 
-/// Runs pipelines on Kubernetes, and checks and renders their manifests offline
+/// Describe, check and render pipelines on Kubernetes
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct OperatorArgs {
