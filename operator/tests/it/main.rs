@@ -1,0 +1,5 @@
+//! The whole loop on an API server in memory.
+
+mod api;
+mod passes;
+mod scene;
