@@ -12,12 +12,15 @@ use crate::crd::status::{GamePipelineStatus, Reason};
 use crate::crd::{GamePipeline, PAUSED};
 use crate::stages::apply::{Target, apply};
 use crate::stages::build::build;
+use crate::stages::children::Child;
 use crate::stages::failure::{Failure, Remedy};
+use crate::stages::look::trouble;
 use crate::stages::namespace::Namespace;
 use crate::stages::observe::observe;
+use crate::stages::prune::{Plan, prune};
 use crate::stages::status::{Report, Verdict, compute};
 use crate::stages::validate::validate;
-use crate::stages::{look, prune};
+use crate::stages::validated::ValidatedPipeline;
 
 /// The longest that a pass may take before its status says so. Hundreds of calls take a second; what takes a minute hangs.
 pub const PASS_LIMIT: Duration = Duration::from_secs(60);
@@ -54,10 +57,7 @@ pub async fn reconcile(pipeline: &GamePipeline, context: &Context) -> Outcome {
     .await;
     let unwritten = written.unwrap_or_else(|_| Err(unwritten_in_time())).err();
     if unwritten.is_none() {
-        context
-            .events
-            .tell_changes(pipeline, &before, &status)
-            .await;
+        context.tell_changes(pipeline, &before, &status).await;
     }
     Outcome {
         report,
@@ -66,6 +66,7 @@ pub async fn reconcile(pipeline: &GamePipeline, context: &Context) -> Outcome {
     }
 }
 
+/// Observe, validate, and, unless something speaks against it, carry out.
 async fn pass(
     pipeline: &GamePipeline,
     before: &GamePipelineStatus,
@@ -83,53 +84,63 @@ async fn pass(
             return report;
         }
     };
-    let valid = match validate(pipeline, &sight.observed, &context.platform) {
-        Ok(valid) => valid,
-        Err(findings) => {
-            report.verdict = Some(Verdict::Invalid(findings));
-            report.children = Some(sight.children());
-            return report;
+    match validate(pipeline, &sight.observed, &context.platform) {
+        Ok(valid) => {
+            report.verdict = Some(Verdict::Valid(valid.held.clone()));
+            if !report.paused {
+                carry_out(
+                    &valid,
+                    sight.workloads,
+                    pipeline,
+                    namespace,
+                    context,
+                    &mut report,
+                )
+                .await;
+                return report;
+            }
         }
-    };
-    report.verdict = Some(Verdict::Valid(valid.held.clone()));
-    if report.paused {
-        report.children = Some(sight.children());
-        return report;
+        Err(findings) => report.verdict = Some(Verdict::Invalid(findings)),
     }
-    let built = build(&valid);
-    let planned = built
-        .objects()
-        .iter()
-        .map(|child| (child.kind(), child.name().to_owned()))
-        .collect();
-    let plan = prune::plan(built.objects());
-    let name = pipeline.name_any();
-    let owner = pipeline.controller_owner_ref(&());
+    report.children = Some(sight.children());
+    report
+}
+
+/// Build, apply, prune, and a look at how the pods do.
+async fn carry_out(
+    valid: &ValidatedPipeline,
+    workloads: Vec<Child>,
+    pipeline: &GamePipeline,
+    namespace: &Namespace,
+    context: &Context,
+    report: &mut Report,
+) {
+    let (name, owner) = (pipeline.name_any(), pipeline.controller_owner_ref(&()));
+    let built = build(valid);
+    let plan = Plan::of(built.objects());
     let target = Target {
         namespace,
         pipeline: &name,
         owner: owner.as_ref(),
         known: &context.known,
     };
-    let applied = apply(target, built, sight.workloads).await;
+    let applied = apply(target, built, workloads).await;
     report.failures = applied.failures;
     report.kafka_cluster_id = applied.kafka_cluster_id;
-    context.events.tell_notes(pipeline, &applied.notes).await;
-    if let Some(owner) = owner.filter(|_| {
-        report.failures.is_empty()
-            && context
-                .memory
-                .is_prune_due(pipeline, &plan, context.micros())
-    }) {
-        match prune::prune(namespace, &name, &owner, &planned).await {
-            Ok(_) => context.memory.pruned(pipeline, plan, context.micros()),
+    context.tell_notes(pipeline, &applied.notes).await;
+    let now = context.micros();
+    if let Some(owner) = &owner
+        && report.failures.is_empty()
+        && context.memory.is_prune_due(pipeline, &plan, now)
+    {
+        match prune(namespace, &name, owner, &plan).await {
+            Ok(_) => context.memory.pruned(pipeline, plan, now),
             Err(failure) => report.failures.push(failure),
         }
     }
-    report.trouble = look::trouble(namespace, &name, &applied.children).await;
+    report.trouble = trouble(namespace, &name, &applied.children).await;
     report.lag = context.lag(namespace, pipeline, &applied.children).await;
     report.children = Some(applied.children);
-    report
 }
 
 fn is_paused(pipeline: &GamePipeline) -> bool {

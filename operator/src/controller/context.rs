@@ -1,6 +1,7 @@
 //! What passes share.
 
 use std::fmt;
+use std::time::Duration;
 
 use gamepipe_service::clock::SharedClock;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -8,6 +9,8 @@ use k8s_openapi::jiff::Timestamp;
 use kube::Client;
 use kube::core::{ApiResource, ResourceExt};
 use serde_json::json;
+use tokio::time::error::Elapsed;
+use tokio::time::timeout;
 
 use super::events::Events;
 use super::lag;
@@ -15,6 +18,7 @@ use super::memory::Memory;
 use super::metrics::Metrics;
 use crate::crd::GamePipeline;
 use crate::crd::status::GamePipelineStatus;
+use crate::stages::apply::Note;
 use crate::stages::children::{Applied, Child, Children};
 use crate::stages::component::Component;
 use crate::stages::failure::Failure;
@@ -25,6 +29,9 @@ use crate::stages::validated::Platform;
 
 /// How often the lag is looked at, in microseconds: a little less than the shortest time between two resyncs.
 const LAG_EVERY_MICROS: i64 = 4 * 60 * 1_000_000;
+
+/// The longest that events may hold up a pass.
+const EVENTS_LIMIT: Duration = Duration::from_secs(5);
 
 /// What passes share.
 pub struct Context {
@@ -81,6 +88,22 @@ impl Context {
         Time(Timestamp::from_second(self.micros() / 1_000_000).unwrap_or_default())
     }
 
+    /// Tells what changed between two statuses, as long as that does not take long.
+    pub async fn tell_changes(
+        &self,
+        pipeline: &GamePipeline,
+        before: &GamePipelineStatus,
+        after: &GamePipelineStatus,
+    ) {
+        let telling = self.events.tell_changes(pipeline, before, after);
+        told(timeout(EVENTS_LIMIT, telling).await);
+    }
+
+    /// Tells what was done, as long as that does not take long.
+    pub async fn tell_notes(&self, pipeline: &GamePipeline, notes: &[Note]) {
+        told(timeout(EVENTS_LIMIT, self.events.tell_notes(pipeline, notes)).await);
+    }
+
     /// Writes a status, unless it is as it was.
     ///
     /// # Errors
@@ -130,5 +153,11 @@ impl Context {
             return None;
         }
         Some(lag::look(namespace, &pipeline.name_any()).await.to_owned())
+    }
+}
+
+fn told(done: Result<(), Elapsed>) {
+    if done.is_err() {
+        tracing::warn!("events were given up: the API server takes too long");
     }
 }

@@ -262,3 +262,6 @@ fn word(
         },
     }
 }
+
+#[cfg(test)]
+mod tests;

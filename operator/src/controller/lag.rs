@@ -6,6 +6,7 @@ use bytes::Bytes;
 use futures::future::try_join_all;
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 
 use crate::stages::component::Component;
@@ -38,19 +39,23 @@ async fn sum(namespace: &Namespace, pipeline: &str) -> Option<u64> {
         return None;
     }
     let client = Client::builder(TokioExecutor::new()).build_http();
-    let asked = pods.iter().map(|pod| ask(&client, pod));
+    let asked = pods.iter().map(|pod| ask(&client, authority(pod)));
     Some(try_join_all(asked).await.ok()?.into_iter().sum())
 }
 
-type Http = Client<hyper_util::client::legacy::connect::HttpConnector, Empty<Bytes>>;
-
-async fn ask(client: &Http, pod: &str) -> Result<u64, ()> {
-    let host = if pod.contains(':') {
-        format!("[{pod}]")
+/// Host and port of a pod.
+fn authority(address: &str) -> String {
+    if address.contains(':') {
+        format!("[{address}]:{PORT}")
     } else {
-        pod.to_owned()
-    };
-    let uri = format!("http://{host}:{PORT}/metrics")
+        format!("{address}:{PORT}")
+    }
+}
+
+type Http = Client<HttpConnector, Empty<Bytes>>;
+
+async fn ask(client: &Http, authority: String) -> Result<u64, ()> {
+    let uri = format!("http://{authority}/metrics")
         .parse()
         .map_err(drop)?;
     let answer = client.get(uri).await.map_err(drop)?;
@@ -80,12 +85,18 @@ fn magnitude(records: u64) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::{counted, magnitude};
+    use hyper_util::client::legacy::Client;
+    use hyper_util::rt::TokioExecutor;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::{ask, authority, counted, magnitude};
+
+    const METRICS: &str = "# HELP gamepipe_landing_lag_records Log records not landed yet.\ngamepipe_landing_lag_records 123\n# EOF\n";
 
     #[test]
     fn the_lag_is_read_off_the_metrics_and_rounded() {
-        let text = "# HELP gamepipe_landing_lag_records Log records not landed yet.\ngamepipe_landing_lag_records 123\n# EOF\n";
-        assert_eq!(counted(text), Some(123));
+        assert_eq!(counted(METRICS), Some(123));
         assert_eq!(counted("# EOF\n"), None);
         let rounded: Vec<&str> = [0, 1, 99, 100, 9_999, 10_000, 1_000_000]
             .map(magnitude)
@@ -94,5 +105,26 @@ mod tests {
             rounded,
             ["0", "<100", "<100", "<10k", "<10k", "<1M", ">=1M"]
         );
+        assert_eq!(authority("10.0.0.1"), "10.0.0.1:9090");
+        assert_eq!(authority("fd00::1"), "[fd00::1]:9090");
+    }
+
+    #[tokio::test]
+    async fn a_streamer_is_asked_over_http() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let answering = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = [0; 4096];
+            assert!(stream.read(&mut request).await.unwrap() > 0);
+            let answer = format!(
+                "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{METRICS}",
+                METRICS.len()
+            );
+            stream.write_all(answer.as_bytes()).await.unwrap();
+        };
+        let client = Client::builder(TokioExecutor::new()).build_http();
+        let ((), asked) = tokio::join!(answering, ask(&client, address));
+        assert_eq!(asked, Ok(123));
     }
 }

@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use kube::core::{Resource, ResourceExt};
+use kube::core::ResourceExt;
 
 use crate::crd::GamePipeline;
 use crate::crd::status::GamePipelineStatus;
+use crate::stages::prune::Plan;
 
 /// How long until leftovers are looked for although the plan is the same, in microseconds: half an hour.
 const PRUNE_EVERY_MICROS: i64 = 30 * 60 * 1_000_000;
@@ -22,7 +23,7 @@ struct Entry {
     /// The status that was written last, and the version of the object that it made.
     written: Option<(u64, GamePipelineStatus)>,
     /// The plan for which nothing is left over, and when that was seen.
-    pruned: Option<(String, i64)>,
+    pruned: Option<(Plan, i64)>,
     /// When the lag was looked at.
     lag_at: Option<i64>,
     /// How many passes have failed one after the other.
@@ -55,7 +56,7 @@ impl Memory {
     }
 
     /// True when something may be left over: the plan is another one, or it is long since anybody looked.
-    pub fn is_prune_due(&self, pipeline: &GamePipeline, plan: &str, now: i64) -> bool {
+    pub fn is_prune_due(&self, pipeline: &GamePipeline, plan: &Plan, now: i64) -> bool {
         let pipelines = self.lock();
         let pruned = pipelines
             .get(&uid(pipeline))
@@ -64,7 +65,7 @@ impl Memory {
     }
 
     /// Nothing is left over beside this plan.
-    pub fn pruned(&self, pipeline: &GamePipeline, plan: String, now: i64) {
+    pub fn pruned(&self, pipeline: &GamePipeline, plan: Plan, now: i64) {
         self.lock().entry(uid(pipeline)).or_default().pruned = Some((plan, now));
     }
 
@@ -99,15 +100,6 @@ impl Memory {
         self.lock().remove(uid);
     }
 
-    /// Calls `see` with every status that was written last.
-    pub fn each_status(&self, mut see: impl FnMut(&GamePipelineStatus)) {
-        for entry in self.lock().values() {
-            if let Some((_, status)) = &entry.written {
-                see(status);
-            }
-        }
-    }
-
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Entry>> {
         self.pipelines
             .lock()
@@ -122,14 +114,4 @@ fn uid(pipeline: &GamePipeline) -> String {
 /// Versions of objects are numbers that grow.
 fn version(text: Option<&str>) -> u64 {
     text.and_then(|text| text.parse().ok()).unwrap_or_default()
-}
-
-/// What the resource's own metadata calls it, for logs.
-pub(super) fn label<K: Resource>(object: &K) -> String {
-    let metadata = object.meta();
-    let namespace = metadata.namespace.as_deref().unwrap_or_default();
-    format!(
-        "{namespace}/{}",
-        metadata.name.as_deref().unwrap_or_default()
-    )
 }

@@ -45,6 +45,7 @@ pub struct Metrics {
     watch_errors: Family<Watched, Counter>,
     waiting: Gauge,
     leader: Gauge,
+    crd_missing: Gauge,
     running: Arc<Running>,
     pipelines: Family<InCondition, Gauge>,
 }
@@ -93,6 +94,11 @@ impl Metrics {
                 own.leader,
             );
             registry.register(
+                "crd_missing",
+                "1 while the CRDs can't be listed",
+                own.crd_missing,
+            );
+            registry.register(
                 "pipelines",
                 "Pipelines of which a condition is true",
                 own.pipelines,
@@ -125,7 +131,7 @@ impl Metrics {
     }
 
     /// A pass begins; it has ended when what this gives is dropped.
-    pub fn began(&self, now_seconds: i64) -> impl Drop + Send + use<> {
+    pub fn began(&self, now_seconds: i64) -> Begun {
         self.waiting.dec();
         let running = Arc::clone(&self.running);
         let id = running.next.fetch_add(1, Ordering::Relaxed);
@@ -142,6 +148,11 @@ impl Metrics {
         self.leader.set(i64::from(leads));
     }
 
+    /// The CRDs can't be listed, or can.
+    pub fn set_crd_missing(&self, missing: bool) {
+        self.crd_missing.set(i64::from(missing));
+    }
+
     /// How many pipelines there are of which a condition is true.
     pub fn set_pipelines(&self, condition: ConditionType, count: i64) {
         self.pipelines
@@ -152,8 +163,9 @@ impl Metrics {
     }
 }
 
-/// A pass under way.
-struct Begun {
+/// A pass under way, until it is dropped.
+#[derive(Debug)]
+pub struct Begun {
     running: Arc<Running>,
     id: u64,
 }

@@ -5,7 +5,27 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use kube::core::ApiResource;
 use serde_json::Value;
+
+/// The name of a kind of children, as labels of metrics have it.
+pub fn kind_name(kind: &ApiResource) -> &'static str {
+    let names = [
+        "ServiceAccount",
+        "ConfigMap",
+        "PersistentVolumeClaim",
+        "NetworkPolicy",
+        "Service",
+        "PodDisruptionBudget",
+        "StatefulSet",
+        "Deployment",
+        "HorizontalPodAutoscaler",
+    ];
+    names
+        .into_iter()
+        .find(|name| *name == kind.kind)
+        .unwrap_or("other")
+}
 
 /// A child.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -139,7 +159,15 @@ mod tests {
 
     use serde_json::json;
 
-    use super::{ChildRef, Known};
+    use super::{ChildRef, Known, kind_name};
+    use crate::stages::children::Child;
+
+    #[test]
+    fn every_kind_of_children_has_its_name() {
+        for kind in Child::kinds() {
+            assert_eq!(kind_name(&kind), kind.kind);
+        }
+    }
 
     #[test]
     fn a_child_is_left_alone_only_while_its_watch_shows_the_version_that_fits() {

@@ -6,24 +6,33 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::core::ResourceExt;
 
 use super::children::Child;
-use super::component::sha256_hex;
 use super::failure::Failure;
 use super::namespace::{Dependents, Namespace};
 
 /// The kinds that are never deleted: what is on them is the user's.
 const KEPT: [&str; 1] = ["PersistentVolumeClaim"];
 
-/// The hash of which children there should be: nothing can be left over while it stays the same.
-pub fn plan(children: &[Child]) -> String {
-    let names: BTreeSet<String> = children
-        .iter()
-        .map(|child| format!("{} {}", child.kind(), child.name()))
-        .collect();
-    let joined: Vec<String> = names.into_iter().collect();
-    sha256_hex(joined.join("\n").as_bytes())
+/// Which children there should be. Nothing can be left over while it stays the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan(BTreeSet<(&'static str, String)>);
+
+impl Plan {
+    /// These children and no others.
+    pub fn of(children: &[Child]) -> Self {
+        let named = children
+            .iter()
+            .map(|child| (child.kind(), child.name().to_owned()));
+        Self(named.collect())
+    }
+
+    fn has(&self, kind: &str, name: &str) -> bool {
+        self.0
+            .iter()
+            .any(|(known, known_name)| *known == kind && known_name == name)
+    }
 }
 
-/// Deletes every owned object that is not among `planned`. Gives how many.
+/// Deletes every owned object that is not in the plan. Gives how many.
 ///
 /// # Errors
 /// The first call that failed; what was deleted before it stays deleted.
@@ -31,7 +40,7 @@ pub async fn prune(
     namespace: &Namespace,
     pipeline: &str,
     owner: &OwnerReference,
-    planned: &BTreeSet<(&'static str, String)>,
+    plan: &Plan,
 ) -> Result<usize, Failure> {
     let mut deleted = 0;
     for kind in Child::kinds() {
@@ -40,9 +49,7 @@ pub async fn prune(
         }
         for object in namespace.list_metadata(&kind, pipeline).await?.items {
             let name = object.name_any();
-            let is_planned = planned
-                .iter()
-                .any(|(kept, kept_name)| *kept == kind.kind && *kept_name == name);
+            let is_planned = plan.has(&kind.kind, &name);
             let is_ours = object
                 .owner_references()
                 .iter()

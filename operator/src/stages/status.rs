@@ -124,3 +124,6 @@ fn game(children: &Children<Applied>) -> GameRollout {
         serving: version(Component::Api).or_else(|| version(Component::Sql)),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -23,6 +23,9 @@ use tokio::sync::broadcast;
 use call::{Call, Place};
 use store::{Change, Refusal, Store};
 
+/// Instead of a code: the call is never answered.
+pub(crate) const HANGS: u16 = 0;
+
 /// The namespace of all tests.
 pub(crate) const NAMESPACE: &str = "games";
 
@@ -123,6 +126,10 @@ impl FakeApi {
         inner.calls.push(call.clone());
         inner.rights.insert(call.right());
         let refusal = inner.fault.as_mut().and_then(|fault| fault(&call));
+        if refusal == Some(HANGS) {
+            drop(inner);
+            return futures::future::pending().await;
+        }
         let done = match refusal {
             Some(code) => Err(Refusal(
                 code,

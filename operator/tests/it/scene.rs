@@ -120,7 +120,7 @@ impl Scene {
             .iter()
             .find(|crd| crd.spec.names.kind == "GamePipeline")
             .unwrap();
-        let _ = kube::core::cel::apply_defaults(&schema_of(crd), &mut object);
+        object = kube::core::cel::apply_defaults(&schema_of(crd), &object);
         self.api
             .with(|store| store.create(&pipeline_place(), object))
             .unwrap();
