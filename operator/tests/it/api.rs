@@ -122,26 +122,43 @@ impl FakeApi {
         } else {
             serde_json::from_slice(&bytes).unwrap()
         };
+        match self.decide(&call, sent) {
+            Some(answer) => answer,
+            None => futures::future::pending().await,
+        }
+    }
+
+    /// The answer, or none to a call that hangs.
+    fn decide(&self, call: &Call, sent: Value) -> Option<Response<Answer>> {
         let mut inner = self.lock();
         inner.calls.push(call.clone());
         inner.rights.insert(call.right());
-        let refusal = inner.fault.as_mut().and_then(|fault| fault(&call));
-        if refusal == Some(HANGS) {
-            drop(inner);
-            return futures::future::pending().await;
-        }
+        let refusal = inner.fault.as_mut().and_then(|fault| fault(call));
         let done = match refusal {
+            Some(HANGS) => return None,
             Some(code) => Err(Refusal(
                 code,
                 reason(code),
                 "told to by the test".to_owned(),
             )),
-            None if call.verb == "watch" => return self.watch(&inner, &call),
-            None => perform(&mut inner.store, &call, sent),
+            None if call.verb == "watch" => return Some(self.watch(&inner, call)),
+            None => {
+                // An apply that makes an object needs the right to create it, too.
+                if call.verb == "patch" && inner.store.get(&call.place).is_err() {
+                    inner.rights.insert(
+                        Call {
+                            verb: "create",
+                            ..call.clone()
+                        }
+                        .right(),
+                    );
+                }
+                perform(&mut inner.store, call, sent)
+            }
         };
         self.tell(&mut inner);
         drop(inner);
-        match done {
+        Some(match done {
             Ok(object) if call.metadata_only && call.verb != "list" => {
                 reply(200, &metadata(&object))
             }
@@ -150,7 +167,7 @@ impl FakeApi {
                 code,
                 &json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "reason": reason, "message": message}),
             ),
-        }
+        })
     }
 
     /// Every change since the version that the client has.

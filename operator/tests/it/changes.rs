@@ -175,8 +175,9 @@ async fn a_definition_that_the_data_does_not_fit_changes_nothing_until_it_is_acc
 #[tokio::test]
 async fn brokers_are_not_removed_without_somebodys_word_not_even_while_their_statefulset_is_away() {
     let scene = Scene::new();
+    scene.edit(&json!({"spec": {"kafka": {"managed": {"brokers": 4}}}}));
     scene.settle().await;
-    scene.edit(&json!({"spec": {"kafka": {"managed": {"brokers": 2, "replicationFactor": 2}}}}));
+    scene.edit(&json!({"spec": {"kafka": {"managed": {"brokers": 3}}}}));
     let held = scene.pass().await;
     assert_eq!(
         condition(&held, "Ready"),
@@ -185,17 +186,17 @@ async fn brokers_are_not_removed_without_somebodys_word_not_even_while_their_sta
     assert_eq!(condition(&held, "KafkaReady"), is("True", "AllReady"));
     let brokers =
         || scene.get("apps", "statefulsets", "arena-kafka").unwrap()["spec"]["replicas"].clone();
-    assert_eq!(brokers(), 3);
+    assert_eq!(brokers(), 4);
     let at = place("apps", "statefulsets", "arena-kafka");
     scene
         .api
         .with(|store| store.delete(&at, &json!({"propagationPolicy": "Orphan"})))
         .unwrap();
     scene.pass().await;
-    assert_eq!(brokers(), 3);
-    scene.edit(&json!({"metadata": {"annotations": {ALLOW_BROKER_REMOVAL: "2"}}}));
+    assert_eq!(brokers(), 4);
+    scene.edit(&json!({"metadata": {"annotations": {ALLOW_BROKER_REMOVAL: "3"}}}));
     scene.settle().await;
-    assert_eq!(brokers(), 2);
+    assert_eq!(brokers(), 3);
 }
 
 #[tokio::test]

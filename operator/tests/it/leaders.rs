@@ -26,20 +26,24 @@ impl Clock for PausedClock {
     }
 }
 
-fn elector(api: &FakeApi, identity: &str) -> Elector {
+fn clock() -> SharedClock {
+    Arc::new(PausedClock(Instant::now()))
+}
+
+fn elector(api: &FakeApi, identity: &str, clock: &SharedClock) -> Elector {
     let settings = LeaseSettings {
         namespace: NAMESPACE.to_owned(),
         name: "gamepipe-operator".to_owned(),
         identity: identity.to_owned(),
     };
-    let clock: SharedClock = Arc::new(PausedClock(Instant::now()));
-    Elector::new(api.client(), settings, clock)
+    Elector::new(api.client(), settings, SharedClock::clone(clock))
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_standby_takes_over_at_once_when_the_lease_is_given_back() {
     let api = FakeApi::new();
-    let (mut one, mut two) = (elector(&api, "one"), elector(&api, "two"));
+    let clock = clock();
+    let (mut one, mut two) = (elector(&api, "one", &clock), elector(&api, "two", &clock));
     let stop = Shutdown::new();
     assert!(one.acquire(&stop).await);
     let began = Instant::now();
@@ -59,7 +63,8 @@ async fn a_standby_takes_over_at_once_when_the_lease_is_given_back() {
 #[tokio::test(start_paused = true)]
 async fn a_standby_takes_over_when_the_leader_is_silent_and_not_before() {
     let api = FakeApi::new();
-    let (mut one, mut two) = (elector(&api, "one"), elector(&api, "two"));
+    let clock = clock();
+    let (mut one, mut two) = (elector(&api, "one", &clock), elector(&api, "two", &clock));
     let stop = Shutdown::new();
     assert!(one.acquire(&stop).await);
     let began = Instant::now();
@@ -76,7 +81,7 @@ async fn a_standby_takes_over_when_the_leader_is_silent_and_not_before() {
 #[tokio::test(start_paused = true)]
 async fn a_leader_that_can_not_renew_stops_before_another_may_begin() {
     let api = FakeApi::new();
-    let mut one = elector(&api, "one");
+    let mut one = elector(&api, "one", &clock());
     assert!(one.acquire(&Shutdown::new()).await);
     api.fail(|call: &Call| (call.place.resource == "leases").then_some(500));
     let began = Instant::now();
@@ -89,10 +94,16 @@ async fn a_leader_that_can_not_renew_stops_before_another_may_begin() {
 }
 
 /// A process that works while it leads and counts how many do.
-async fn work(api: FakeApi, identity: String, working: Arc<AtomicUsize>, turns: Arc<AtomicUsize>) {
+async fn work(
+    api: FakeApi,
+    identity: String,
+    clock: SharedClock,
+    working: Arc<AtomicUsize>,
+    turns: Arc<AtomicUsize>,
+) {
     let stop = Shutdown::new();
     loop {
-        let mut elector = elector(&api, &identity);
+        let mut elector = elector(&api, &identity, &clock);
         elector.acquire(&stop).await;
         assert_eq!(
             working.fetch_add(1, Ordering::SeqCst),
@@ -122,14 +133,22 @@ async fn there_are_never_two_leaders_whatever_the_api_server_refuses() {
         burst = u64::saturating_sub(burst, 1);
         (burst > 0).then_some(if seed >> 63 == 0 { 500 } else { 409 })
     });
+    let clock = clock();
     let (working, turns) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let one = tokio::spawn(work(
         api.clone(),
         "one".to_owned(),
+        SharedClock::clone(&clock),
         Arc::clone(&working),
         Arc::clone(&turns),
     ));
-    let two = tokio::spawn(work(api, "two".to_owned(), working, Arc::clone(&turns)));
+    let two = tokio::spawn(work(
+        api,
+        "two".to_owned(),
+        clock,
+        working,
+        Arc::clone(&turns),
+    ));
     tokio::select! {
         // Either ends only by a panic.
         ended = one => ended.unwrap(),

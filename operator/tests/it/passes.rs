@@ -28,6 +28,11 @@ async fn a_pipeline_comes_up_and_says_so_step_by_step() {
     assert_eq!(condition(&settled, "Degraded"), is("False", "Healthy"));
     let status = settled.status;
     assert_eq!(
+        status.lag.as_deref(),
+        Some("unknown"),
+        "no streamer can be asked here"
+    );
+    assert_eq!(
         status.endpoints.api.as_deref(),
         Some("http://arena-api.games.svc:5000")
     );

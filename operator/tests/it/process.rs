@@ -84,6 +84,14 @@ impl Process {
         .await;
     }
 
+    /// The pipeline that can't be read says so.
+    pub(crate) async fn until_broken_says_so(&self) {
+        self.until("the broken one to say so", |scene| {
+            ready(scene, "broken") == json!("False")
+        })
+        .await;
+    }
+
     async fn until(&self, what: &str, mut holds: impl FnMut(&Scene) -> bool) {
         let began = Instant::now();
         while !holds(&self.scene) {
@@ -248,21 +256,10 @@ async fn a_watch_that_always_fails_is_counted_and_the_others_go_on() {
 #[tokio::test]
 async fn an_object_that_can_not_be_read_says_so_and_stops_nobody() {
     let scene = Scene::new();
-    let broken = json!({
-        "apiVersion": "gamepipe.dev/v1alpha1", "kind": "GamePipeline",
-        "metadata": {"name": "broken"}, "spec": {"game": "not an object"},
-    });
-    scene
-        .api
-        .with(|store| store.create(&place("gamepipe.dev", "gamepipelines", "broken"), broken))
-        .unwrap();
+    scene.add_broken();
     let process = Process::start(scene, |settings| settings.lease = None).await;
     process.until_ready().await;
-    process
-        .until("the broken one to say so", |scene| {
-            ready(scene, "broken") == json!("False")
-        })
-        .await;
+    process.until_broken_says_so().await;
     let object = process
         .scene
         .get("gamepipe.dev", "gamepipelines", "broken")

@@ -75,8 +75,11 @@ async fn the_operator_asks_for_what_is_listed_and_no_more() {
         scene.settle().await;
     }
     rights.extend(scene.api.rights());
-    let process = Process::start(Scene::new(), |_| ()).await;
+    let scene = Scene::new();
+    scene.add_broken();
+    let process = Process::start(scene, |_| ()).await;
     process.until_ready().await;
+    process.until_broken_says_so().await;
     rights.extend(process.stop().await.rights());
     insta::assert_snapshot!(lines(&rights));
 }

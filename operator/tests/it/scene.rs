@@ -126,6 +126,17 @@ impl Scene {
             .unwrap();
     }
 
+    /// Adds an object that is called a pipeline and has not its form.
+    pub(crate) fn add_broken(&self) {
+        let object = json!({
+            "apiVersion": "gamepipe.dev/v1alpha1", "kind": "GamePipeline",
+            "metadata": {"name": "broken", "namespace": NAMESPACE},
+            "spec": {"game": "not an object"},
+        });
+        let at = place("gamepipe.dev", "gamepipelines", "broken");
+        self.api.with(|store| store.create(&at, object)).unwrap();
+    }
+
     /// Changes the pipeline as a user does.
     pub(crate) fn edit(&self, patch: &Value) {
         self.api
