@@ -47,3 +47,6 @@ pub const ALLOW_BROKER_REMOVAL: &str = "gamepipe.dev/allow-broker-removal";
 
 /// On a Game: the version whose changes are accepted although stored data does not fit them.
 pub const ACCEPT_CHANGES: &str = "gamepipe.dev/accept-changes";
+
+#[cfg(test)]
+mod tests;

@@ -13,4 +13,9 @@ pub mod controller;
 pub mod reconcile;
 pub mod stages;
 
+pub mod offline;
+
 mod yaml;
+
+#[cfg(test)]
+mod testing;

@@ -80,6 +80,9 @@ pub fn parse(text: &str) -> Option<u64> {
         .find(|letter: char| !letter.is_ascii_digit() && letter != '.')
         .unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
+    if number.is_empty() {
+        return None;
+    }
     // In thousandths, so that `m` and fractions stay exact.
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
     let thousandths: u128 = format!("{whole}{:0<3}", fraction.get(..3).unwrap_or(fraction))

@@ -61,7 +61,7 @@ pub struct ServiceOptions {
     pub kind: ServiceType,
     /// Annotations, with which clouds configure load balancers.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(extend("maxProperties" = 32))]
+    #[schemars(schema_with = "super::pods::texts")]
     pub annotations: BTreeMap<String, String>,
 }
 

@@ -103,11 +103,7 @@ pub struct ManagedKafka {
     pub storage: Storage,
     /// More settings of the brokers, by Kafka's names, such as `log.segment.bytes: "1073741824"`. Those that the operator sets can't be replaced.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(extend("maxProperties" = 64), inner(length(max = 1024)))]
-    #[x_kube(validation = Rule::new("self.all(k, k.matches('^[a-z][a-z0-9.]{0,126}$') && !self[k].contains('\\n'))")
-        .message("a setting is one line with a name such as log.segment.bytes"))]
-    #[x_kube(validation = Rule::new("self.all(k, !k.matches('^(node[.]id|process[.]roles|(advertised[.])?listener.*|controller[.].*|inter[.]broker[.].*|sasl[.].*|security[.].*|config[.]providers.*|log[.]dirs?|metadata[.]log[.]dir|broker[.](id|rack)|authorizer.*|super[.]users|unclean[.]leader[.]election[.]enable|default[.]replication[.]factor|min[.]insync[.]replicas)$'))")
-        .message("the operator sets node.id, process.roles, listeners, controller.*, inter.broker.*, sasl.*, security.*, log.dirs, broker.rack, authorizer, unclean.leader.election.enable, default.replication.factor and min.insync.replicas itself: leave them out"))]
+    #[schemars(schema_with = "super::pods::texts")]
     pub config: BTreeMap<String, String>,
     /// What each broker gets. The heap is half of the memory limit; the rest is the page cache.
     #[serde(default = "ManagedKafka::resources")]

@@ -67,7 +67,7 @@ pub struct S3Lake {
     /// Annotations of the service accounts of streamers and SQL, with which a cloud gives them an identity, such as
     /// `eks.amazonaws.com/role-arn`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(extend("maxProperties" = 16))]
+    #[schemars(schema_with = "super::pods::texts")]
     pub service_account_annotations: BTreeMap<String, String>,
 }
 

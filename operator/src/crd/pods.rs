@@ -67,7 +67,7 @@ impl Resources {
 pub struct PodOptions {
     /// Labels that a node must have.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(extend("maxProperties" = 32))]
+    #[schemars(schema_with = "texts")]
     pub node_selector: BTreeMap<String, String>,
     /// Taints of nodes that these pods bear.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -83,11 +83,11 @@ pub struct PodOptions {
     pub priority_class_name: Option<String>,
     /// More labels for the pods. Those of the operator can't be replaced.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(extend("maxProperties" = 32))]
+    #[schemars(schema_with = "texts")]
     pub labels: BTreeMap<String, String>,
     /// More annotations for the pods.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(extend("maxProperties" = 32))]
+    #[schemars(schema_with = "texts")]
     pub annotations: BTreeMap<String, String>,
 }
 
@@ -129,4 +129,13 @@ impl Autoscaling {
 /// An object whose fields the API server checks when the pod is made.
 fn any_object(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "object", "x-kubernetes-preserve-unknown-fields": true})
+}
+
+/// A map of texts. Kubernetes bounds labels, annotations and selectors further when the object is made.
+pub(super) fn texts(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "object",
+        "maxProperties": 32,
+        "additionalProperties": {"type": "string", "maxLength": 4096},
+    })
 }

@@ -60,6 +60,8 @@ impl ManagedRedis {
 /// A Redis that is there.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("has(self.name) == has(oldSelf.name) && (!has(self.name) || self.name == oldSelf.name)")
+    .message("the name can't be changed: players would begin anew; write the one that it has").field_path(".name"))]
 pub struct ExternalRedis {
     /// A Secret whose key `url` is the address, such as `rediss://user:password@host:6379/0`; the password may stand in a key `password` instead.
     #[schemars(length(min = 1, max = 253))]

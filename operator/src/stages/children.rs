@@ -37,7 +37,7 @@ impl Children<Built> {
     /// Puts them in the order in which they are applied: what pods mount or are named by comes before the pods.
     pub(super) fn new(mut secrets: Vec<GeneratedSecret>, mut objects: Vec<Child>) -> Self {
         secrets.sort_by(|one, other| one.name.cmp(&other.name));
-        objects.sort_by(|one, other| one.key().cmp(&other.key()));
+        objects.sort_by_key(Child::key);
         Self {
             secrets,
             objects,

@@ -3,9 +3,9 @@
 //! The API server has checked types, bounds and CEL rules; here is what those can't see. What makes the whole impossible is an error; what only
 //! holds back a part (fewer brokers, a definition that the data does not fit) is carried in [`ValidatedPipeline::held`], and the rest goes on.
 
-mod brokers;
 mod game;
 mod image;
+mod kafka;
 mod secrets;
 mod settings;
 
@@ -33,9 +33,10 @@ pub fn validate(
     let mut findings = Vec::new();
     let mut held = Vec::new();
     image::check(spec, &mut findings);
+    kafka::check(spec, &mut findings);
     let settings = settings::read(spec, &mut findings);
     let secrets = secrets::check(spec, observed, &mut findings);
-    let brokers = brokers::count(pipeline, observed, &mut held);
+    let brokers = kafka::brokers(pipeline, observed, &mut held);
     let games = game::choose(spec, observed, &mut held);
     let commit_interval_ms = spec.streamer.commit_interval_ms();
     if commit_interval_ms.is_none() {

@@ -5,7 +5,7 @@ set -euo pipefail
 
 exec 3<> /dev/tcp/127.0.0.1/9091
 if [ ! -e /tmp/joined ]; then
-  lacking="$(KAFKA_HEAP_OPTS=-Xmx64m timeout 20 /opt/kafka/bin/kafka-topics.sh --bootstrap-server "${POD_NAME}.${NODES_SERVICE}:9091" \
+  lacking="$(KAFKA_HEAP_OPTS=-Xmx64m /opt/kafka/bin/kafka-topics.sh --bootstrap-server "${POD_NAME}.${NODES_SERVICE}:9091" \
     --command-config /tmp/client.properties --describe --under-min-isr-partitions)"
   [ -z "${lacking}" ]
   touch /tmp/joined

@@ -2,6 +2,8 @@
 # Starts a Kafka node of a GamePipeline. What only the pod knows, and what is secret, is added to the mounted properties in a file of its own.
 set -euo pipefail
 umask 077
+# A container that starts again in its pod has to join again.
+rm -f /tmp/joined
 
 ordinal="${POD_NAME##*-}"
 node_id=$((FIRST_NODE_ID + ordinal))
