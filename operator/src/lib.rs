@@ -9,6 +9,8 @@
 )]
 pub mod crd;
 
+pub mod controller;
+pub mod reconcile;
 pub mod stages;
 
 pub mod offline;

@@ -13,3 +13,13 @@ pub mod build;
 
 pub mod children;
 pub mod generated;
+
+pub mod apply;
+pub mod failure;
+pub mod known;
+pub mod look;
+pub mod namespace;
+pub mod observe;
+pub mod prune;
+pub mod rollout;
+pub mod status;
