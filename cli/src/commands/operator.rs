@@ -1,5 +1,7 @@
 //! `gamepipe operator`: the custom resources, without a cluster and within one.
 
+mod run;
+
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -39,6 +41,10 @@ pub(crate) struct OperatorArgs {
 
 #[derive(Debug, Subcommand)]
 enum OperatorCommand {
+    /// Watch Games and GamePipelines, and keep what they need right
+    ///
+    /// In a pod with the chart's service account, or with KUBECONFIG. It waits for the resources' definitions (`gamepipe operator crd`).
+    Run(run::RunArgs),
     /// Print the CustomResourceDefinitions
     Crd {
         /// One of them; both when absent
@@ -120,6 +126,7 @@ impl Images {
 
 pub(crate) fn run(args: OperatorArgs) -> anyhow::Result<Outcome> {
     match args.command {
+        OperatorCommand::Run(args) => return run::run(args),
         OperatorCommand::Crd { resource } => {
             say(offline::crd(resource.map(Resource::plural)).trim_end())?;
         }
