@@ -13,7 +13,9 @@ const CALLS: &str =
     "operator/tests/it/snapshots/it__rights__the_operator_asks_for_what_is_listed_and_no_more.snap";
 
 /// Rights that no call shows: why the operator needs them.
-const UNSEEN: [&str; 1] = [
+const UNSEEN: [&str; 2] = [
+    // To say on an object that this version can't read that it can't.
+    "gamepipe.dev gamepipelines get",
     // Asked for by a check of owner references that some clusters have.
     "gamepipe.dev gamepipelines/finalizers update",
 ];
