@@ -32,7 +32,7 @@ pub(crate) fn run() -> Result<()> {
     findings.extend(texts(&files));
     findings.extend(architecture());
     findings.extend(invariants(&files));
-    findings.extend(guarantees(&files));
+    findings.extend(named_tests(&files));
     show_longest(&files);
     if !findings.is_empty() {
         bail!("{} findings:\n{}", findings.len(), findings.join("\n"));
@@ -188,29 +188,36 @@ fn invariants(files: &[PathBuf]) -> Vec<String> {
         .collect()
 }
 
-/// Every test that the page of guarantees names is there.
-fn guarantees(files: &[PathBuf]) -> Vec<String> {
-    let page = Path::new("docs/guarantees.md");
+/// Pages that say which tests show something.
+const PAGES_OF_TESTS: [&str; 2] = ["docs/guarantees.md", "docs/operator-requirements.md"];
+
+/// Every test that those pages name is there.
+fn named_tests(files: &[PathBuf]) -> Vec<String> {
     let sources: Vec<String> = files
         .iter()
         .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
         .map(|path| read(path))
         .collect();
-    let text = read(page);
-    // What stands between backticks and looks like a test's name: words, and no path.
-    let quoted = text.split('`').skip(1).step_by(2);
-    quoted
-        .filter(|name| name.matches('_').count() > 1)
-        .filter(|name| {
-            name.bytes()
-                .all(|byte| byte == b'_' || byte.is_ascii_alphanumeric())
-        })
-        .filter(|name| {
-            let definition = format!("fn {name}(");
-            !sources.iter().any(|source| source.contains(&definition))
-        })
-        .map(|name| format!("{}: there is no test {name}", page.display()))
-        .collect()
+    let is_there = |name: &str| {
+        let definition = format!("fn {name}(");
+        sources.iter().any(|source| source.contains(&definition))
+    };
+    let mut findings = Vec::new();
+    for page in PAGES_OF_TESTS {
+        let text = read(Path::new(page));
+        // What stands between backticks and looks like a test's name: words, and no path.
+        let quoted = text.split('`').skip(1).step_by(2);
+        let names = quoted
+            .filter(|name| name.matches('_').count() > 1)
+            .filter(|name| {
+                name.bytes()
+                    .all(|byte| byte == b'_' || byte.is_ascii_alphanumeric())
+            });
+        for name in names.filter(|name| !is_there(name)) {
+            findings.push(format!("{page}: there is no test {name}"));
+        }
+    }
+    findings
 }
 
 fn show_longest(files: &[PathBuf]) {

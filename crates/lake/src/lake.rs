@@ -24,6 +24,7 @@ use crate::schema::{
     arrow_schema, column, delta_field, delta_type, epochs_schema, with_system_tables,
 };
 use crate::storage::Storage;
+use crate::store::{LakeObjects, LakeStore};
 use crate::table_log::{Fence, TableLog};
 
 /// How often columns are added anew when other writers commit at the same time.
@@ -73,6 +74,23 @@ impl Lake {
         clock: SharedClock,
     ) -> Result<Self, LakeError> {
         let storage = Storage::open(config, clock.seed())?;
+        Ok(Self::in_storage(storage, game, declared, clock))
+    }
+
+    /// As [`Self::open`], on clients that are there already.
+    ///
+    /// # Errors
+    /// [`LakeError::Path`] when their name can't be a place's.
+    pub fn open_on(
+        objects: LakeObjects,
+        game: &Game,
+        clock: SharedClock,
+    ) -> Result<Self, LakeError> {
+        let storage = Storage::of(LakeStore::on(objects)?, clock.seed());
+        Ok(Self::in_storage(storage, game.name(), game.tables(), clock))
+    }
+
+    fn in_storage(storage: Storage, game: &str, declared: &[Table], clock: SharedClock) -> Self {
         let tables: Vec<LakeTable> = with_system_tables(declared)
             .into_iter()
             .map(|table| LakeTable {
@@ -88,7 +106,7 @@ impl Lake {
             .map(|name| (name.to_owned(), TableLog::new(name, storage.clone())))
             .collect();
         let landing = Mutex::new(Landing::default());
-        Ok(Self {
+        Self {
             game: game.to_owned(),
             tables,
             logs,
@@ -98,7 +116,7 @@ impl Lake {
             known_epoch: AtomicU64::new(0),
             looked_micros: AtomicI64::new(0),
             checked: OnceCell::new(),
-        })
+        }
     }
 
     /// The same lake on a store that fails and lies. Nothing of it is known yet.

@@ -46,3 +46,4 @@ mod error;
 pub use error::{BucketError, LakeError};
 pub use lake::{Lake, LakeTable};
 pub use reading::LakeFile;
+pub use store::LakeObjects;

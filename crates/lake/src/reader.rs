@@ -14,7 +14,7 @@ use crate::error::{BucketError, LakeError};
 use crate::provider::PinnedTable;
 use crate::snapshot::TableSnapshot;
 use crate::snapshot::followed_log::FollowedLog;
-use crate::store::LakeStore;
+use crate::store::{LakeObjects, LakeStore};
 
 mod declared;
 mod epochs;
@@ -78,20 +78,31 @@ impl LakeReader {
     /// # Errors
     /// [`LakeError::Path`] when the settings name nothing that can be a lake.
     pub fn open(config: &LakeConfig, game: Arc<Game>) -> Result<Arc<Self>, LakeError> {
-        let store = LakeStore::open(config)?;
+        Ok(Self::of(LakeStore::open(config)?, game))
+    }
+
+    /// As [`Self::open`], on clients that are there already.
+    ///
+    /// # Errors
+    /// [`LakeError::Path`] when their name can't be a place's.
+    pub fn open_on(objects: LakeObjects, game: Arc<Game>) -> Result<Arc<Self>, LakeError> {
+        Ok(Self::of(LakeStore::on(objects)?, game))
+    }
+
+    fn of(store: LakeStore, game: Arc<Game>) -> Arc<Self> {
         let mut logs = BTreeMap::new();
         let declared = game.tables().iter().map(|table| table.name.as_str());
         for name in declared.chain(system::RESERVED_TABLES) {
             let log = FollowedLog::new(name, store.clone());
             logs.insert(name.to_owned(), Arc::new(log));
         }
-        Ok(Arc::new(Self {
+        Arc::new(Self {
             game,
             epochs: EpochTail::new(store.clone()),
             store,
             logs,
             dropped: Mutex::default(),
-        }))
+        })
     }
 
     /// The game whose lake this is.

@@ -71,7 +71,8 @@ impl Storage {
         Ok(Self::of(LakeStore::directory(&root).map_err(refuse)?, salt))
     }
 
-    fn of(store: LakeStore, salt: u64) -> Self {
+    /// The files of a store. `salt` must differ between processes that share the lake.
+    pub(crate) fn of(store: LakeStore, salt: u64) -> Self {
         let backend = match store.place() {
             Place::Directory(root) => Backend::Directory(Directory::new(Arc::clone(root), salt)),
             Place::Bucket(bucket) => {

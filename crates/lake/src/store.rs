@@ -19,6 +19,17 @@ use crate::reader::ReadError;
 
 mod s3;
 
+/// The objects of a lake that no settings name: whoever opens the lake brings the clients, as the simulation does.
+#[derive(Debug, Clone)]
+pub struct LakeObjects {
+    /// What texts call the place: lower-case letters, digits and hyphens.
+    pub name: String,
+    /// May send a request again. Used for all that can be repeated.
+    pub retrying: Arc<dyn ObjectStore>,
+    /// Must send each request once, and take a put with [`object_store::PutMode::Create`] only if the name is free.
+    pub once: Arc<dyn ObjectStore>,
+}
+
 /// A lake's files.
 #[derive(Debug, Clone)]
 pub(crate) struct LakeStore {
@@ -109,6 +120,28 @@ impl LakeStore {
         Ok(Self {
             lake: below(Arc::clone(&clients.retrying)),
             whole: clients.retrying,
+            url,
+            place: Place::Bucket(Arc::new(place)),
+        })
+    }
+
+    /// The files behind clients that are there already.
+    pub(crate) fn on(objects: LakeObjects) -> Result<Self, LakeError> {
+        let url = Url::parse(&format!("s3://{}/", objects.name));
+        let place = Bucket {
+            shown: objects.name.clone(),
+            endpoint: objects.name.clone(),
+            region: String::new(),
+            once: objects.once,
+            name: objects.name,
+        };
+        let url = url.map_err(|error| LakeError::Path {
+            path: place.name.clone(),
+            detail: error.to_string(),
+        })?;
+        Ok(Self {
+            lake: Arc::clone(&objects.retrying),
+            whole: objects.retrying,
             url,
             place: Place::Bucket(Arc::new(place)),
         })

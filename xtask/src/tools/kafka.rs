@@ -1,4 +1,4 @@
-//! A Kafka broker: its jars from Maven Central. There is no archive of a whole broker there, and none is needed.
+//! A Kafka broker and its command-line tools: its jars from Maven Central. There is no archive of a whole broker there, and none is needed.
 
 use std::path::PathBuf;
 
@@ -10,7 +10,7 @@ const VERSION: &str = "4.3.1";
 /// The folder of the jars, found or filled.
 pub(super) fn jars() -> Result<PathBuf, String> {
     let jars = Jars {
-        folder: format!("kafka-{VERSION}"),
+        folder: format!("kafka-{VERSION}-with-tools"),
         pom: include_str!("kafka.pom.xml").replace("@VERSION@", VERSION),
         only: "",
         marker: format!("kafka_2.13-{VERSION}.jar"),
