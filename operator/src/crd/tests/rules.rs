@@ -1,18 +1,41 @@
 //! Every CEL rule, evaluated as the API server does: after defaults, with the stored object for rules about changes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kube::core::cel::{Validator, WarningKind, apply_defaults, compile_schema, estimate_rule_cost};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::cases::{CHANGING, CREATING};
 use crate::crd::{crds, schema_of};
 use crate::testing::{SAMPLES, game, sample, schema, with};
 
-fn edited(sample_name: &str, edits: &[(&str, &str)]) -> Value {
+/// What each rule refuses and takes; a test on a real API server reads it too.
+const CASES: &str = include_str!("cases.yaml");
+
+/// Values at paths of a sample.
+type Edits = BTreeMap<String, Value>;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Cases {
+    creating: Vec<Case>,
+    changing: Vec<Case>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Case {
+    /// How the rule's message begins.
+    message: String,
+    sample: String,
+    breaks: Edits,
+    holds: Edits,
+}
+
+fn edited(sample_name: &str, edits: &Edits) -> Value {
     let mut manifest = sample(sample_name);
     for (path, value) in edits {
-        manifest = with(&manifest, path, serde_json::from_str(value).expect("JSON"));
+        manifest = with(&manifest, path, value.clone());
     }
     apply_defaults(&schema(), &manifest)
 }
@@ -49,33 +72,45 @@ fn rules(schema: &Value, path: &str, found: &mut Vec<(String, String, String)>) 
     }
 }
 
+/// The rules that a case's change breaks: their places and messages.
+fn refused(case: &Case, schema: &Value, stored: Option<&Value>) -> Vec<String> {
+    let (message, bad) = (&case.message, &case.breaks);
+    let found = broken(schema, &edited(&case.sample, bad), stored);
+    assert!(
+        found
+            .iter()
+            .any(|(_, text)| text.starts_with(message.as_str())),
+        "{message} after {bad:?}: {found:?}"
+    );
+    assert!(
+        !found
+            .iter()
+            .any(|(_, text)| text.contains("evaluation") || text.contains("rror:")),
+        "{found:?}"
+    );
+    let placed = found.into_iter().map(|(path, text)| {
+        let owner = path.trim_start_matches('.');
+        format!("{owner} {text}")
+    });
+    placed.collect()
+}
+
 #[test]
 fn every_rule_refuses_what_it_is_about_and_takes_its_neighbour() {
     let schema = schema();
-    let mut refused: BTreeSet<String> = BTreeSet::new();
-    for (cases, changing) in [(&CREATING[..], false), (&CHANGING[..], true)] {
-        for (message, name, bad, good) in cases {
-            let stored = edited(name, &[]);
+    let cases: Cases = serde_saphyr::from_str(CASES).expect("the cases");
+    let mut seen: BTreeSet<String> = BTreeSet::new();
+    for (cases, changing) in [(&cases.creating, false), (&cases.changing, true)] {
+        for case in cases {
+            let stored = edited(&case.sample, &Edits::new());
             let old = changing.then_some(&stored);
-            let found = broken(&schema, &edited(name, bad), old);
-            assert!(
-                found.iter().any(|(_, text)| text.starts_with(message)),
-                "{message} after {bad:?}: {found:?}"
-            );
-            assert!(
-                !found
-                    .iter()
-                    .any(|(_, text)| text.contains("evaluation") || text.contains("rror:")),
-                "{found:?}"
-            );
-            refused.extend(found.into_iter().map(|(path, text)| {
-                let owner = path.trim_start_matches('.').to_owned();
-                format!("{owner} {text}")
-            }));
+            seen.extend(refused(case, &schema, old));
             assert_eq!(
-                broken(&schema, &edited(name, good), old),
+                broken(&schema, &edited(&case.sample, &case.holds), old),
                 [],
-                "{message} after {good:?}"
+                "{} after {:?}",
+                case.message,
+                case.holds
             );
         }
     }
@@ -86,22 +121,20 @@ fn every_rule_refuses_what_it_is_about_and_takes_its_neighbour() {
         assert!(!message.is_empty(), "{path}: {rule} has no message");
         // A rule may point at a field of the object that it stands on.
         let place = path.trim_start_matches('.');
-        let seen = refused
+        let is_broken = seen
             .iter()
             .any(|seen| seen.starts_with(place) && seen.ends_with(&message));
-        assert!(seen, "no case breaks the rule at {place}: {message}");
+        assert!(is_broken, "no case breaks the rule at {place}: {message}");
     }
 }
 
 #[test]
 fn samples_and_reference_games_break_no_rule() {
     for (name, _) in SAMPLES {
-        assert_eq!(broken(&schema(), &edited(name, &[]), None), [], "{name}");
-        assert_eq!(
-            broken(&schema(), &edited(name, &[]), Some(&edited(name, &[]))),
-            [],
-            "{name} unchanged"
-        );
+        let manifest = edited(name, &Edits::new());
+        assert_eq!(broken(&schema(), &manifest, None), [], "{name}");
+        let unchanged = broken(&schema(), &manifest, Some(&manifest));
+        assert_eq!(unchanged, [], "{name} unchanged");
     }
     let games = schema_of(&crds()[0]);
     for name in ["arena", "quest", "guild", "market", "trade"] {
