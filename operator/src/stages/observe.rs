@@ -1,8 +1,8 @@
 //! Reads what the other stages may know of the cluster.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use futures::future::try_join_all;
+use futures::future::{try_join_all, try_join3};
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::core::v1::{ConfigMap, PodTemplateSpec, Secret};
 use kube::core::{ApiResource, Resource, ResourceExt};
@@ -36,7 +36,7 @@ impl Sight {
     }
 }
 
-/// Reads the Game, the workloads, the definitions that these mount, and the Secrets that the spec names.
+/// Reads the Game, the workloads, the definitions that these mount, and the Secrets that the spec names: at once what does not depend on another.
 ///
 /// # Errors
 /// The first read that failed.
@@ -46,14 +46,18 @@ pub async fn observe(
     status: &GamePipelineStatus,
 ) -> Result<Sight, Failure> {
     let name = pipeline.name_any();
-    let game = read::<Game>(namespace, &pipeline.spec.game.name).await?;
-    let workloads = workloads(namespace, pipeline).await?;
+    let (game, workloads, secrets) = try_join3(
+        read::<Game>(namespace, &pipeline.spec.game.name),
+        workloads(namespace, pipeline),
+        secrets(namespace, pipeline),
+    )
+    .await?;
     let deployed: BTreeMap<Component, DeployedGame> =
         workloads.iter().filter_map(deployed).collect();
     let observed = Observed {
         game,
         definitions: definitions(namespace, &name, &deployed).await?,
-        secrets: secrets(namespace, pipeline).await?,
+        secrets,
         brokers: brokers(&workloads, status),
         kafka_cluster_id: status.kafka_cluster_id.clone(),
         deployed,
@@ -157,21 +161,26 @@ async fn secrets(
     namespace: &Namespace,
     pipeline: &GamePipeline,
 ) -> Result<BTreeMap<String, SecretFacts>, Failure> {
-    let mut found = BTreeMap::new();
-    for need in secret_needs(&pipeline.spec) {
-        if found.contains_key(&need.name) {
-            continue;
-        }
-        if let Some(secret) = read::<Secret>(namespace, &need.name).await? {
-            let data = secret.data.unwrap_or_default();
-            let keys = data
-                .into_iter()
-                .map(|(key, value)| (key, sha256_hex(&value.0)))
-                .collect();
-            found.insert(need.name, SecretFacts { keys });
-        }
-    }
-    Ok(found)
+    let needs = secret_needs(&pipeline.spec);
+    let names: BTreeSet<&str> = needs.iter().map(|need| need.name.as_str()).collect();
+    let reads = names.into_iter().map(|name| secret(namespace, name));
+    let found = try_join_all(reads).await?;
+    Ok(found.into_iter().flatten().collect())
+}
+
+async fn secret(
+    namespace: &Namespace,
+    name: &str,
+) -> Result<Option<(String, SecretFacts)>, Failure> {
+    let Some(secret) = read::<Secret>(namespace, name).await? else {
+        return Ok(None);
+    };
+    let data = secret.data.unwrap_or_default();
+    let keys = data
+        .into_iter()
+        .map(|(key, value)| (key, sha256_hex(&value.0)))
+        .collect();
+    Ok(Some((name.to_owned(), SecretFacts { keys })))
 }
 
 /// How many brokers there are. When their StatefulSet is away, because it is being made anew or somebody deleted it, their volumes are not.

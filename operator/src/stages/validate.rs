@@ -5,6 +5,7 @@
 
 mod game;
 mod image;
+mod judged;
 mod kafka;
 mod secrets;
 mod settings;

@@ -17,6 +17,7 @@ use crate::crd::status::Reason;
 use crate::crd::{ACCEPT_CHANGES, Game};
 use crate::stages::component::Component;
 use crate::stages::observed::Observed;
+use crate::stages::validate::judged::JUDGED;
 use crate::stages::validated::{Definition as Mounted, Finding};
 
 /// The largest definition: a ConfigMap holds 1 MiB, its metadata included.
@@ -43,17 +44,25 @@ pub(super) struct Games {
 
 /// Loads a Game resource as `gamepipe game check` loads its file.
 pub fn judge(game: &Game) -> GameVerdict {
-    let name = game.name_any();
+    judge_text(&game.name_any(), &text_of(game))
+}
+
+/// A Game resource as its file would be.
+pub(super) fn text_of(game: &Game) -> String {
     let document = json!({
         "apiVersion": API_VERSION,
         "kind": KIND,
-        "metadata": {"name": name},
+        "metadata": {"name": game.name_any()},
         "spec": game.spec.definition,
     });
+    document.to_string()
+}
+
+pub(super) fn judge_text(name: &str, text: &str) -> GameVerdict {
     let no_files = |_: &str| {
         Err("a file can't be read from here: `gamepipe game render DIR | kubectl apply -f -` inlines it".to_owned())
     };
-    match Definition::load(&format!("Game {name}"), &document.to_string(), &no_files) {
+    match Definition::load(&format!("Game {name}"), text, &no_files) {
         Ok(definition) => match mounted(&definition) {
             text if text.text.len() <= MAX_DEFINITION_BYTES => {
                 GameVerdict::Valid(Box::new(definition))
@@ -87,7 +96,7 @@ pub fn judge(game: &Game) -> GameVerdict {
 }
 
 /// The definition as it is mounted.
-fn mounted(definition: &Definition) -> Mounted {
+pub(super) fn mounted(definition: &Definition) -> Mounted {
     // A document is made of texts, numbers, lists and maps with text keys: there is nothing that JSON can't say.
     let text = serde_json::to_string_pretty(definition.document()).unwrap_or_default();
     Mounted {
@@ -109,7 +118,7 @@ pub(super) fn choose(
     };
     let landing_now = in_force(Component::Streamer);
     let wanted = wanted(spec, observed, landing_now.as_ref(), held);
-    let landing = Arc::new(wanted.or(landing_now)?);
+    let landing = wanted.or_else(|| landing_now.map(Arc::new))?;
     let streamers_have_it = observed
         .deployed
         .get(&Component::Streamer)
@@ -147,7 +156,7 @@ fn wanted(
     observed: &Observed,
     now: Option<&Mounted>,
     held: &mut Vec<Finding>,
-) -> Option<Mounted> {
+) -> Option<Arc<Mounted>> {
     let name = &spec.game.name;
     let Some(game) = &observed.game else {
         held.push(Finding::new(
@@ -157,19 +166,18 @@ fn wanted(
         ));
         return None;
     };
-    let definition = match judge(game) {
-        GameVerdict::Valid(definition) => definition,
-        GameVerdict::Invalid(finding) => {
+    let new = match JUDGED.judge(game) {
+        Ok(mounted) => mounted,
+        Err(finding) => {
             held.push(finding);
             return None;
         }
     };
-    let new = mounted(&definition);
     let Some(now) = now.filter(|now| now.version != new.version) else {
         return Some(new);
     };
     let accepted = game.annotations().get(ACCEPT_CHANGES) == Some(&new.version);
-    let misfits = misfits(now, &definition);
+    let misfits = misfits(now, &new);
     if misfits.is_empty() || accepted {
         return Some(new);
     }
@@ -189,19 +197,19 @@ fn wanted(
 }
 
 /// What of the stored data the new definition would lose or could not read.
-fn misfits(now: &Mounted, new: &Definition) -> Vec<String> {
-    let Ok(old) = serde_json::from_str::<GameDocument>(&now.text) else {
+fn misfits(now: &Mounted, new: &Mounted) -> Vec<String> {
+    let document = |mounted: &Mounted| serde_json::from_str::<GameDocument>(&mounted.text).ok();
+    let Some((old, document)) = document(now).zip(document(new)) else {
         return vec![
             "what is in force was written by another release and can't be compared".to_owned(),
         ];
     };
-    let changes = Changes::between(&old, new.document());
+    let changes = Changes::between(&old, &document);
     let mut misfits: Vec<String> = changes.broken.into_iter().chain(changes.lossy).collect();
-    if now.topic != new.topic() {
+    if now.topic != new.topic {
         misfits.push(format!(
             "spec.topic: the topic was {} and is {}; events on the old one that have not landed never would",
-            now.topic,
-            new.topic()
+            now.topic, new.topic
         ));
     }
     misfits
