@@ -8,6 +8,7 @@ pub mod health;
 pub mod leader;
 pub mod memory;
 pub mod metrics;
+pub mod requests;
 
 mod lag;
 mod pipelines;
@@ -34,6 +35,7 @@ use tokio::time::sleep;
 
 use crate::crd::status::ConditionType;
 use crate::crd::{Game, GamePipeline};
+use crate::stages::failure::causes;
 use crate::stages::validated::Platform;
 use context::Context;
 use health::{BEAT_EVERY, Pulse};
@@ -130,7 +132,7 @@ pub async fn run_with(
     shutdown: Shutdown,
 ) -> Result<(), OperatorError> {
     let (probes, metrics) = (Probes::default(), Metrics::default());
-    metrics.register(&probes);
+    metrics.register(&probes, pulse.requests());
     let checked = pulse.clone();
     probes.alive_while(move || checked.check());
     probes.not_ready("crds", "not looked for yet");
@@ -358,6 +360,6 @@ fn missing(resource: &str, error: &kube::Error) -> String {
                 status.message
             )
         }
-        other => format!("{resource} can't be listed: {other}"),
+        other => format!("{resource} can't be listed: {}", causes(other)),
     }
 }

@@ -1,13 +1,16 @@
 //! Whether the process is alive: its tasks are run, and every watch is opened again as often as it has to be.
 
 use std::collections::HashMap;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http::Request;
+use http::{Request, Response};
 use tokio::time::Instant;
 use tower::{Layer, Service};
+
+use super::requests::{Requests, is_watch, verb};
 
 /// How long a watch may go without being opened. Each lasts five minutes at most, and the longest wait after a failure is half a minute.
 const WATCH_LIMIT: Duration = Duration::from_secs(10 * 60);
@@ -16,10 +19,11 @@ const BEAT_LIMIT: Duration = Duration::from_secs(30);
 /// Between two beats.
 pub(super) const BEAT_EVERY: Duration = Duration::from_secs(1);
 
-/// What was seen last of everything that must go on.
+/// What was seen last of everything that must go on, and what was asked of the API server.
 #[derive(Clone, Debug, Default)]
 pub struct Pulse {
     inner: Arc<Mutex<Beats>>,
+    requests: Requests,
 }
 
 #[derive(Debug, Default)]
@@ -38,6 +42,11 @@ impl Pulse {
     /// A watch is opened.
     pub fn opened(&self, path: &str) {
         self.with(|beats| beats.watches.insert(path.to_owned(), Instant::now()));
+    }
+
+    /// What was asked of the API server.
+    pub fn requests(&self) -> &Requests {
+        &self.requests
     }
 
     /// No watch is kept up any more: another process leads.
@@ -88,33 +97,38 @@ impl<S> Layer<S> for Pulse {
     }
 }
 
-/// Notes every watch that is opened.
+/// Notes every watch that is opened, and counts requests.
 #[derive(Clone, Debug)]
 pub struct Watched<S> {
     inner: S,
     pulse: Pulse,
 }
 
-impl<S: Service<Request<B>>, B> Service<Request<B>> for Watched<S> {
+impl<S, B, R> Service<Request<B>> for Watched<S>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+    S::Future: Send + 'static,
+{
     type Response = S::Response;
     type Error = S::Error;
-    type Future = S::Future;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<R>, S::Error>> + Send>>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, request: Request<B>) -> S::Future {
+    fn call(&mut self, request: Request<B>) -> Self::Future {
         let uri = request.uri();
-        if uri
-            .query()
-            .unwrap_or_default()
-            .split('&')
-            .any(|pair| pair == "watch=true")
-        {
+        if is_watch(uri) {
             self.pulse.opened(uri.path());
         }
-        self.inner.call(request)
+        let (verb, requests) = (verb(request.method(), uri), self.pulse.requests.clone());
+        let answering = self.inner.call(request);
+        Box::pin(async move {
+            let answer = answering.await;
+            requests.count(verb, answer.as_ref().ok().map(Response::status));
+            answer
+        })
     }
 }
 

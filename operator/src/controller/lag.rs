@@ -15,6 +15,9 @@ use crate::stages::namespace::Namespace;
 
 /// The longest that all of a look may take.
 const LIMIT: Duration = Duration::from_secs(2);
+/// The longest that connecting to a streamer may take. Within a cluster it takes a millisecond, or for ever where a policy drops packets: the pass
+/// that looks is held up by this.
+const CONNECT_LIMIT: Duration = Duration::from_millis(300);
 /// The port of the streamers' metrics.
 const PORT: u16 = 9090;
 /// More than a streamer's metrics ever are, in bytes.
@@ -38,7 +41,9 @@ async fn sum(namespace: &Namespace, pipeline: &str) -> Option<u64> {
     if pods.is_empty() {
         return None;
     }
-    let client = Client::builder(TokioExecutor::new()).build_http();
+    let mut connector = HttpConnector::new();
+    connector.set_connect_timeout(Some(CONNECT_LIMIT));
+    let client = Client::builder(TokioExecutor::new()).build(connector);
     let asked = pods.iter().map(|pod| ask(&client, authority(pod)));
     Some(try_join_all(asked).await.ok()?.into_iter().sum())
 }

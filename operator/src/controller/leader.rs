@@ -17,6 +17,8 @@ use kube::Client;
 use kube::api::{Api, ObjectMeta, PostParams};
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::stages::failure::causes;
+
 /// How long a Lease is good without being renewed, in seconds.
 const DURATION_SECONDS: i32 = 15;
 /// How long a holder works on without having renewed: less than the Lease is good, by more than two tries.
@@ -134,7 +136,11 @@ impl Elector {
         match timeout(TRY_LIMIT, self.ask()).await {
             Ok(Ok(tried)) => tried,
             Ok(Err(error)) => {
-                tracing::warn!(%error, lease = self.settings.name, "the Lease can't be read or written");
+                tracing::warn!(
+                    error = causes(&error),
+                    lease = self.settings.name,
+                    "the Lease can't be read or written"
+                );
                 Try::Failed
             }
             Err(_) => Try::Failed,

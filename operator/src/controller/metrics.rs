@@ -13,6 +13,7 @@ use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 
+use super::requests::Requests;
 use crate::crd::status::ConditionType;
 
 /// From a pass that reads nothing to one that hangs, in seconds.
@@ -67,8 +68,8 @@ struct Running {
 }
 
 impl Metrics {
-    /// Registers everything with the process's probes.
-    pub fn register(&self, probes: &Probes) {
+    /// Registers everything with the process's probes, and what is asked of the API server.
+    pub fn register(&self, probes: &Probes, requests: &Requests) {
         let own = self.clone();
         probes.register(|registry| {
             let registry = registry.sub_registry_with_prefix("operator");
@@ -86,6 +87,11 @@ impl Metrics {
                 "watch_errors",
                 "Failures of watches, by kind",
                 own.watch_errors,
+            );
+            registry.register(
+                "requests",
+                "Requests to the API server, by verb and answer",
+                requests.family(),
             );
             registry.register("queue", "Passes that wait for their turn", own.waiting);
             registry.register(

@@ -29,6 +29,9 @@ use crate::stages::failure::{Failure, Remedy};
 use crate::stages::namespace::Namespace;
 use crate::stages::status::{Verdict, condition};
 
+/// Where `kubectl apply` keeps a copy of the object.
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
 /// Bursts of events about one pipeline make one pass: pods of a rollout become ready one after the other.
 const DEBOUNCE: Duration = Duration::from_millis(500);
 
@@ -68,7 +71,11 @@ pub(super) async fn run(
         }
     })
     .map(Ok)
-    .modify(|object| object.managed_fields_mut().clear())
+    .modify(|object| {
+        // Neither is looked at, and each is as large as all the rest.
+        object.managed_fields_mut().clear();
+        object.annotations_mut().remove(LAST_APPLIED);
+    })
     .reflect(writer)
     .applied_objects()
     // Not the status: that is our own writing.

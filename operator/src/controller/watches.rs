@@ -18,7 +18,11 @@ use super::context::Context;
 use super::metrics::Metrics;
 use crate::crd::{Game, GamePipeline};
 use crate::stages::build::labels::{INSTANCE, MANAGED_BY, OPERATOR};
+use crate::stages::failure::causes;
 use crate::stages::known::{ChildRef, kind_name};
+
+/// How many objects a list gives at once: when the operator starts, it lists all of all kinds, and holds a page of each in memory.
+const PAGE: u32 = 100;
 
 /// A pipeline, or an object that is none although it is called one.
 pub(super) type Guarded = DeserializeGuard<GamePipeline>;
@@ -67,11 +71,15 @@ pub(super) fn events<K>(
 where
     K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
 {
-    watcher(api, config)
+    watcher(api, config.page_size(PAGE))
         .default_backoff()
         .filter_map(move |seen| {
             let event = seen.inspect_err(|error| {
-                tracing::warn!(%error, kind, "a watch failed; it is opened again");
+                tracing::warn!(
+                    error = causes(error),
+                    kind,
+                    "a watch failed; it is opened again"
+                );
                 metrics.watch_failed(kind);
                 on_failure();
             });

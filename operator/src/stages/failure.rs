@@ -46,7 +46,7 @@ impl Failure {
     pub fn api(action: impl fmt::Display, error: &Error) -> Self {
         let Error::Api(status) = error else {
             // Texts of broken connections have ports and times in them, which would make each status another one.
-            tracing::warn!(%error, %action, "the API server did not answer");
+            tracing::warn!(error = causes(error), %action, "the API server did not answer");
             let message =
                 format!("could not {action}: the API server does not answer; it is tried again");
             return Self::new(Reason::ApiUnavailable, Remedy::Retry, message);
@@ -69,6 +69,21 @@ impl Failure {
     }
 }
 
+/// An error with all its causes: what a client says itself is only that it could not connect.
+pub fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let said = cause.to_string();
+        if !text.contains(&said) {
+            text.push_str(": ");
+            text.push_str(&said);
+        }
+        next = cause.source();
+    }
+    text
+}
+
 fn shortened(text: &str) -> &str {
     let mut end = text.len().min(MAX_TEXT);
     while !text.is_char_boundary(end) {
@@ -81,7 +96,7 @@ fn shortened(text: &str) -> &str {
 mod tests {
     use kube::core::Status;
 
-    use super::{Failure, Remedy};
+    use super::{Failure, Remedy, causes};
     use crate::crd::status::Reason;
 
     fn answered(code: u16) -> Failure {
@@ -102,6 +117,20 @@ mod tests {
             assert_eq!((failure.reason, failure.remedy), (reason, remedy), "{code}");
             assert_eq!(failure.message, "could not apply Service a: it says why");
         }
+    }
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("client error (Connect)")]
+    struct NotConnected(#[source] std::io::Error);
+
+    #[test]
+    fn what_is_logged_of_a_connection_says_why_it_broke() {
+        let why = std::io::Error::other("invalid peer certificate");
+        let error = kube::Error::Service(Box::new(NotConnected(why)));
+        assert_eq!(
+            causes(&error),
+            "ServiceError: client error (Connect): invalid peer certificate"
+        );
     }
 
     #[test]
