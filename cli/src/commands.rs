@@ -68,10 +68,22 @@ fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<
     client_runtime()?.block_on(work)
 }
 
-/// Runs a server's work. What libraries still wait for when all parts have drained is not waited for.
+/// Runs a server's work.
 fn serve_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    drained(server_runtime()?, work)
+}
+
+/// Runs the work of a server that waits most of the time: on one thread, since each has a heap of its own, and a large node has many.
+fn serve_on_one<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    drained(client_runtime()?, work)
+}
+
+/// Runs work to its end. What libraries still wait for when all parts have drained is not waited for.
+fn drained<T>(
+    runtime: tokio::runtime::Runtime,
+    work: impl Future<Output = anyhow::Result<T>>,
+) -> anyhow::Result<T> {
     const LEFT_OVER: std::time::Duration = std::time::Duration::from_secs(1);
-    let runtime = server_runtime()?;
     let done = runtime.block_on(work);
     runtime.shutdown_timeout(LEFT_OVER);
     done

@@ -10,7 +10,7 @@ use gamepipe_operator::controller::{self, Settings};
 use gamepipe_service::Shutdown;
 
 use super::Images;
-use crate::commands::serve_on;
+use crate::commands::serve_on_one;
 use crate::exit::Outcome;
 use crate::output::remark;
 use crate::signals::Signals;
@@ -108,7 +108,7 @@ pub(super) fn run(args: RunArgs) -> anyhow::Result<Outcome> {
         "operator  http://{}   {places}; /readyz says when it is ready",
         settings.listen
     ));
-    serve_on(async {
+    serve_on_one(async {
         let mut signals = Signals::new()?;
         let shutdown = Shutdown::new();
         let told = shutdown.clone();
