@@ -1,10 +1,14 @@
 //! From a command's flags, the environment and a file to the settings in force.
 
+use std::ffi::OsString;
 use std::path::Path;
 
 use anyhow::Context;
 use gamepipe_config::load::{Effective, Layers, load};
 use serde_json::{Value, json};
+
+/// Variables that stand for flags and are named as if they were settings of the event log.
+const OF_THE_COMMAND_LINE: [&str; 1] = ["GAMEPIPE_LOG_FORMAT"];
 
 /// Puts the layers together. `presumed` is what the command puts in the place of defaults, `flags` what was given on the
 /// command line, each by the setting's path.
@@ -15,9 +19,7 @@ pub(crate) fn effective(
 ) -> anyhow::Result<Effective> {
     let mut layers = Layers {
         presumed,
-        environment: std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .collect(),
+        environment: settings_among(std::env::vars_os()),
         ..Layers::default()
     };
     for (path, flag) in flags {
@@ -31,4 +33,35 @@ pub(crate) fn effective(
         layers.file = Some((path.display().to_string(), text));
     }
     Ok(load(&layers)?)
+}
+
+/// The variables that may be settings.
+fn settings_among(variables: impl Iterator<Item = (OsString, OsString)>) -> Vec<(String, String)> {
+    variables
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .filter(|(name, _)| !OF_THE_COMMAND_LINE.contains(&name.as_str()))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use gamepipe_config::load::{Layers, load};
+
+    use super::{OF_THE_COMMAND_LINE, settings_among};
+
+    #[test]
+    fn a_variable_of_the_command_line_is_not_taken_for_a_setting() {
+        let variables = OF_THE_COMMAND_LINE.map(|name| (name.into(), "json".into()));
+        let environment = settings_among(
+            variables
+                .into_iter()
+                .chain([("GAMEPIPE_SQL_LISTEN".into(), "127.0.0.1:3".into())]),
+        );
+        let layers = Layers {
+            environment,
+            ..Layers::default()
+        };
+        let effective = load(&layers).expect("settings");
+        assert_eq!(effective.settings.sql.listen.to_string(), "127.0.0.1:3");
+    }
 }

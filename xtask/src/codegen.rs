@@ -1,4 +1,4 @@
-//! Generated files (`docs/reference`, `manifests/crds`): written by `codegen`, compared by `codegen --check`.
+//! Generated files (`docs/reference`, `manifests/crds`, the chart's definitions): written by `codegen`, compared by `codegen --check`.
 //!
 //! All of them come out of the built binary, so they say what users get.
 
@@ -14,6 +14,9 @@ const GAMES: [&str; 5] = ["arena", "quest", "guild", "market", "trade"];
 
 /// The custom resources, by their plural names.
 const RESOURCES: [&str; 2] = ["games", "gamepipelines"];
+
+/// Where their definitions are: for kubectl, and within the chart, which can hold no link out of itself.
+const DEFINITIONS: [&str; 2] = ["manifests/crds", "charts/gamepipe/files/crds"];
 
 /// Writes the generated files, or says which are not current.
 pub(crate) fn run(check: bool) -> Result<()> {
@@ -71,10 +74,12 @@ fn generate(binary: &Path) -> Result<BTreeMap<PathBuf, String>> {
         &["operator", "schema"],
     )?;
     for resource in RESOURCES {
-        add(
-            &format!("manifests/crds/{resource}.yaml"),
-            &["operator", "crd", resource],
-        )?;
+        for folder in DEFINITIONS {
+            add(
+                &format!("{folder}/{resource}.yaml"),
+                &["operator", "crd", resource],
+            )?;
+        }
     }
     files.insert(
         PathBuf::from("docs/reference/cli.md"),

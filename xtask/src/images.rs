@@ -27,11 +27,13 @@ const WRITERS: [&str; 2] = [
 ];
 
 /// `cargo xtask images`: builds gamepipe and writes its image. `arguments`: `--profile NAME` (`dist` is what ships),
-/// `--into FOLDER` for the archive, or `--root FOLDER` for the file system alone, as `Containerfile` wants it.
+/// `--binary FILE` for one that is built already, `--into FOLDER` for the archive, or `--root FOLDER` for the file system
+/// alone, as `Containerfile` wants it.
 pub(crate) fn run_chore(arguments: &[String]) -> Result<()> {
     let mut profile = "dist";
     let mut into = None;
     let mut root = None;
+    let mut binary = None;
     let mut rest = arguments.iter().map(String::as_str);
     while let Some(argument) = rest.next() {
         let value = rest
@@ -41,21 +43,23 @@ pub(crate) fn run_chore(arguments: &[String]) -> Result<()> {
             "--profile" => profile = value,
             "--into" => into = Some(PathBuf::from(value)),
             "--root" => root = Some(PathBuf::from(value)),
+            "--binary" => binary = Some(PathBuf::from(value)),
             unknown => {
-                bail!("images: there is no {unknown}; there are --profile, --into and --root")
+                bail!(
+                    "images: there is no {unknown}; there are --profile, --binary, --into and --root"
+                )
             }
         }
     }
-    run(&mut cargo(&[
-        "build",
-        "--locked",
-        "--profile",
-        profile,
-        "--package",
-        "gamepipe",
-    ]))?;
     let built = target()?.join(profile);
-    let binary = built.join("gamepipe");
+    let binary = match binary {
+        Some(binary) => binary,
+        None => {
+            let which = ["--locked", "--profile", profile, "--package", "gamepipe"];
+            run(cargo(&["build"]).args(which))?;
+            built.join("gamepipe")
+        }
+    };
     if let Some(root) = root {
         return gamepipe::content(&binary)?.unpack(&root);
     }

@@ -21,7 +21,7 @@ Usage: cargo xtask <chore>
   tidy      rules of the code base that the compiler can't check, and the longest files
   codegen   write the generated files under docs/reference; `codegen --check` says whether they are current
   tools     install what the tests need, and say where it is
-  images    build gamepipe and write its image as an archive, without Docker; `--profile NAME`, `--into FOLDER`
+  images    build gamepipe and write its image as an archive, without Docker; `--profile NAME`, `--binary FILE`, `--into FOLDER`
 ";
 
 fn main() -> ExitCode {

@@ -1,5 +1,6 @@
 //! `gamepipe operator`: the custom resources, without a cluster and within one.
 
+mod check;
 mod run;
 
 use std::io::Read;
@@ -45,6 +46,8 @@ enum OperatorCommand {
     ///
     /// In a pod with the chart's service account, or with KUBECONFIG. It waits for the resources' definitions (`gamepipe operator crd`).
     Run(run::RunArgs),
+    /// Ask a running operator whether it is ready, and what it waits for
+    Check(check::CheckArgs),
     /// Print the CustomResourceDefinitions
     Crd {
         /// One of them; both when absent
@@ -127,6 +130,7 @@ impl Images {
 pub(crate) fn run(args: OperatorArgs) -> anyhow::Result<Outcome> {
     match args.command {
         OperatorCommand::Run(args) => return run::run(args),
+        OperatorCommand::Check(args) => return check::run(&args),
         OperatorCommand::Crd { resource } => {
             say(offline::crd(resource.map(Resource::plural)).trim_end())?;
         }

@@ -36,7 +36,7 @@ impl ApiSpec {
     }
 
     fn resources() -> Resources {
-        Resources::usual("250m", "256Mi", "1Gi")
+        Resources::usual("100m", "256Mi", "1Gi")
     }
 }
 

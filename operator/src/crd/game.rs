@@ -31,7 +31,7 @@ use super::structural::structural;
     printcolumn(name = "Version", type_ = "string", json_path = ".status.version", description = "A hash of what decides how the game behaves; events carry it"),
     printcolumn(name = "Message", type_ = "string", json_path = ".status.conditions[?(@.type==\"Valid\")].message", description = "What is wrong, with its path", priority = 1),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
-    validation = Rule::new("self.metadata.name.matches('^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$')").message("a Game's name is a lower-case letter, then lower-case letters, digits and -, at most 40 characters: the SQL schema is named after it").field_path(".metadata.name")
+    validation = Rule::new("self.metadata.name.matches('^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$')").message("a Game's name is a lower-case letter, then lower-case letters, digits and -, at most 40 characters: the SQL schema is named after it")
 )]
 #[serde(transparent)]
 pub struct GameSpec {

@@ -115,7 +115,7 @@ pub struct ManagedKafka {
 
 impl ManagedKafka {
     fn resources() -> Resources {
-        Resources::usual("500m", "1Gi", "2Gi")
+        Resources::usual("250m", "1Gi", "2Gi")
     }
 
     /// How many brokers must have an event before it is acknowledged.

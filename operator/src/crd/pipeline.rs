@@ -39,7 +39,7 @@ use super::streamer::StreamerSpec;
     printcolumn(name = "Lag", type_ = "string", json_path = ".status.lag", description = "How many events have not landed, by order of magnitude"),
     printcolumn(name = "Message", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].message", description = "What is missing and what to do", priority = 1),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
-    validation = Rule::new("self.metadata.name.matches('^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$')").message("a GamePipeline's name is a lower-case letter, then lower-case letters, digits and -, at most 63 characters: Services are named after it").field_path(".metadata.name")
+    validation = Rule::new("self.metadata.name.matches('^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$')").message("a GamePipeline's name is a lower-case letter, then lower-case letters, digits and -, at most 63 characters: Services are named after it")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct GamePipelineSpec {

@@ -53,7 +53,7 @@ pub struct ManagedRedis {
 
 impl ManagedRedis {
     fn resources() -> Resources {
-        Resources::usual("100m", "256Mi", "1Gi")
+        Resources::usual("50m", "256Mi", "1Gi")
     }
 }
 

@@ -42,7 +42,7 @@ impl SqlSpec {
     }
 
     fn resources() -> Resources {
-        Resources::usual("500m", "1Gi", "2Gi")
+        Resources::usual("250m", "1Gi", "2Gi")
     }
 }
 

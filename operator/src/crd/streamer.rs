@@ -40,7 +40,7 @@ impl StreamerSpec {
     }
 
     fn resources() -> Resources {
-        Resources::usual("250m", "512Mi", "1Gi")
+        Resources::usual("100m", "512Mi", "1Gi")
     }
 
     /// The commit interval in milliseconds; `None` for what the schema refuses.
