@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::{try_join_all, try_join3};
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
-use k8s_openapi::api::core::v1::{ConfigMap, PodTemplateSpec, Secret};
+use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, PodTemplateSpec, Secret};
 use kube::core::{ApiResource, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 
@@ -58,7 +58,7 @@ pub async fn observe(
         game,
         definitions: definitions(namespace, &name, &deployed).await?,
         secrets,
-        brokers: brokers(&workloads, status),
+        brokers: brokers(namespace, pipeline, &workloads, status).await?,
         kafka_cluster_id: status.kafka_cluster_id.clone(),
         deployed,
     };
@@ -183,19 +183,43 @@ async fn secret(
     Ok(Some((name.to_owned(), SecretFacts { keys })))
 }
 
-/// How many brokers there are. When their StatefulSet is away, because it is being made anew or somebody deleted it, their volumes are not.
-fn brokers(workloads: &[Child], status: &GamePipelineStatus) -> Option<i32> {
+/// How many brokers there are. When their StatefulSet is away, because it is being made anew or somebody deleted it, the status knows; when a pipeline of
+/// this name was there before, only the volumes do that were kept.
+async fn brokers(
+    namespace: &Namespace,
+    pipeline: &GamePipeline,
+    workloads: &[Child],
+    status: &GamePipelineStatus,
+) -> Result<Option<i32>, Failure> {
+    if pipeline.spec.kafka.managed.is_none() {
+        return Ok(None);
+    }
     let there = workloads
         .iter()
         .find(|child| child.component() == Some(Component::Kafka));
+    if let Some(Child::StatefulSet(brokers)) = there {
+        return Ok(brokers.spec.replicas);
+    }
     let told = status
         .components
         .iter()
         .find(|component| component.name == Component::Kafka.as_str());
-    match there {
-        Some(Child::StatefulSet(brokers)) => brokers.spec.replicas,
-        _ => told.map(|component| component.desired),
+    if let Some(component) = told {
+        return Ok(Some(component.desired));
     }
+    let name = pipeline.name_any();
+    let labels = format!(
+        "{},{COMPONENT}={}",
+        of_pipeline(&name),
+        Component::Kafka.as_str()
+    );
+    let kind = ApiResource::erase::<PersistentVolumeClaim>(&());
+    let claims = namespace.list(&kind, &labels).await?;
+    let ordinals = claims.iter().filter_map(|claim| {
+        let (_, ordinal) = claim["metadata"]["name"].as_str()?.rsplit_once('-')?;
+        ordinal.parse::<i32>().ok()
+    });
+    Ok(ordinals.max().map(|last| last + 1))
 }
 
 async fn read<K: Resource<DynamicType = ()> + DeserializeOwned>(

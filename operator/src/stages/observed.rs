@@ -16,7 +16,7 @@ pub struct Observed {
     pub deployed: BTreeMap<Component, DeployedGame>,
     /// The Secrets that the spec names and that are there.
     pub secrets: BTreeMap<String, SecretFacts>,
-    /// How many brokers the StatefulSet has.
+    /// How many brokers there are, or were when the volumes were last used.
     pub brokers: Option<i32>,
     /// The Kafka cluster's id in the status.
     pub kafka_cluster_id: Option<String>,

@@ -200,6 +200,38 @@ async fn brokers_are_not_removed_without_somebodys_word_not_even_while_their_sta
 }
 
 #[tokio::test]
+async fn a_new_pipeline_gets_as_many_brokers_as_there_are_volumes_of_an_old_one() {
+    let scene = Scene::new();
+    for ordinal in 0..4 {
+        let name = format!("data-arena-kafka-{ordinal}");
+        let claim = json!({
+            "apiVersion": "v1", "kind": "PersistentVolumeClaim",
+            "metadata": {"name": name, "labels": {
+                "app.kubernetes.io/instance": "arena",
+                "app.kubernetes.io/component": "kafka",
+                "app.kubernetes.io/managed-by": "gamepipe-operator",
+            }},
+            "spec": {"resources": {"requests": {"storage": "20Gi"}}},
+        });
+        scene
+            .api
+            .with(|store| store.create(&place("", "persistentvolumeclaims", &name), claim))
+            .unwrap();
+    }
+    let held = scene.pass().await;
+    assert_eq!(
+        condition(&held, "Ready"),
+        is("False", "BrokerRemovalBlocked")
+    );
+    let brokers =
+        || scene.get("apps", "statefulsets", "arena-kafka").unwrap()["spec"]["replicas"].clone();
+    assert_eq!(brokers(), 4);
+    scene.edit(&json!({"metadata": {"annotations": {ALLOW_BROKER_REMOVAL: "3"}}}));
+    scene.settle().await;
+    assert_eq!(brokers(), 3);
+}
+
+#[tokio::test]
 async fn volumes_grow_and_their_statefulset_is_made_anew_around_its_pods() {
     let scene = Scene::new();
     for ordinal in 0..3 {
