@@ -190,6 +190,20 @@ impl Cluster {
         Ok(())
     }
 
+    /// Gives an image that was loaded one more name, as if it had been fetched by that one.
+    pub fn name_image(&self, image: &str, name: &str) -> Result<()> {
+        self.ctr(&[
+            "--namespace",
+            "k8s.io",
+            "images",
+            "tag",
+            "--force",
+            image,
+            name,
+        ])?;
+        Ok(())
+    }
+
     /// An address outside that leads to `HOST:PORT` inside: a pod's or a service's address, or a name of the cluster.
     pub fn reach(&self, target: &str) -> Result<SocketAddr> {
         self.relay.to(target)

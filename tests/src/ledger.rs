@@ -11,12 +11,17 @@ use crate::platform::Platform;
 /// Checks, for a platform whose log has landed: every acknowledged event is in exactly one row of one table, nothing is there twice,
 /// nothing is there that nobody asked for, and every balance equals its ledger.
 pub fn check_arena(platform: &Platform, acknowledged: &Acknowledged) -> Result<()> {
-    let sql = platform.sql()?;
-    check_events(&sql, acknowledged)?;
-    check_balances(platform, &sql)
+    check_arena_at(&platform.api()?, &platform.sql()?, acknowledged)
 }
 
-fn check_events(sql: &Client, acknowledged: &Acknowledged) -> Result<()> {
+/// As [`check_arena`], for a pipeline that is wherever it is.
+pub fn check_arena_at(api: &Client, sql: &Client, acknowledged: &Acknowledged) -> Result<()> {
+    check_events(sql, acknowledged)?;
+    check_balances(api, sql)
+}
+
+/// The ids of all events in arena's tables; an error when one is there twice.
+pub fn landed(sql: &Client) -> Result<BTreeSet<String>> {
     let mut landed = BTreeSet::new();
     for table in sql.rows("show tables from arena_raw")? {
         let table = table[0].as_str().context("a table without a name")?;
@@ -32,6 +37,11 @@ fn check_events(sql: &Client, acknowledged: &Acknowledged) -> Result<()> {
             }
         }
     }
+    Ok(landed)
+}
+
+fn check_events(sql: &Client, acknowledged: &Acknowledged) -> Result<()> {
+    let landed = landed(sql)?;
     let lost: Vec<_> = acknowledged.event_ids.difference(&landed).collect();
     if !lost.is_empty() {
         bail!(
@@ -62,8 +72,7 @@ select name, sum(amount) from (
   union all select defender, -money_looted from successful_attack_events where defender_killed
 ) entries group by name";
 
-fn check_balances(platform: &Platform, sql: &Client) -> Result<()> {
-    let api = platform.api()?;
+fn check_balances(api: &Client, sql: &Client) -> Result<()> {
     let ledger: BTreeMap<String, i64> = sql
         .rows(LEDGER)?
         .into_iter()

@@ -6,6 +6,8 @@ use anyhow::Result;
 
 use super::Cluster;
 
+/// Of how many pods at most a report has the logs: simulated nodes have thousands, and none of them says anything.
+const PODS_REPORTED: usize = 40;
 /// How many lines of each log a report has.
 const LINES_REPORTED: usize = 12;
 
@@ -31,6 +33,10 @@ impl Cluster {
                 report.push_str(&format!("--- {what}\n{}\n", last_lines(&said, 40)));
             }
         }
+        for (name, text) in self.pods_logs() {
+            let end = last_lines(&text, LINES_REPORTED);
+            report.push_str(&format!("--- {name}\n{end}\n"));
+        }
         for path in files(&self.folder.join("log")) {
             let text = std::fs::read_to_string(&path).unwrap_or_default();
             let end = last_lines(&text, LINES_REPORTED);
@@ -51,7 +57,38 @@ impl Cluster {
         for path in files(&self.folder.join("log")) {
             std::fs::copy(&path, kept.join(path.file_name().unwrap_or_default()))?;
         }
+        for (name, text) in self.pods_logs() {
+            std::fs::write(kept.join(name), text)?;
+        }
         Ok(kept)
+    }
+
+    /// What pods have said, by `NAMESPACE_POD.log`; with `.before` for a container that was there before the present one.
+    fn pods_logs(&self) -> Vec<(String, String)> {
+        let names = "{range .items[*]}{.metadata.namespace} {.metadata.name}{\"\\n\"}{end}";
+        let listed = ["get", "pods", "--all-namespaces", "-o"];
+        let jsonpath = format!("jsonpath={names}");
+        let listed = self.kubectl(&[&listed[..], &[&jsonpath]].concat());
+        let mut logs = Vec::new();
+        for line in listed.unwrap_or_default().lines().take(PODS_REPORTED) {
+            let Some((namespace, pod)) = line.split_once(' ') else {
+                continue;
+            };
+            for (which, ending) in [("--previous=false", ""), ("--previous=true", ".before")] {
+                let one = [
+                    "logs",
+                    "--all-containers",
+                    "--namespace",
+                    namespace,
+                    pod,
+                    which,
+                ];
+                if let Ok(text) = self.kubectl(&one) {
+                    logs.push((format!("{namespace}_{pod}.log{ending}"), text));
+                }
+            }
+        }
+        logs
     }
 }
 
