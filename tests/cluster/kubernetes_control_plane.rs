@@ -1,4 +1,9 @@
-//! What an operator needs of a control plane.
+//! What an operator needs of a control plane, and what gamepipe's does on one.
+
+mod fleet;
+mod operator;
+mod resources;
+mod rights;
 
 use std::fmt::Debug;
 

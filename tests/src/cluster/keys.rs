@@ -112,6 +112,8 @@ fn certificate(keys: &Path, name: &str, subject: &str, extensions: &[&str]) -> R
     arguments.extend(["-keyout", &key, "-out", &certificate]);
     if name != "ca" {
         arguments.extend(["-CA", "ca.crt", "-CAkey", "ca.key"]);
+        // What openssl says otherwise, that it signs others, makes clients in Rust refuse it.
+        arguments.extend(["-addext", "basicConstraints=critical,CA:FALSE"]);
     }
     for extension in extensions {
         arguments.extend(["-addext", extension]);
