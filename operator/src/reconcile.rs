@@ -134,7 +134,7 @@ async fn carry_out(
         && context.memory.is_prune_due(pipeline, &plan, now)
     {
         match prune(namespace, &name, owner, &plan).await {
-            Ok(_) => context.memory.pruned(pipeline, plan, now),
+            Ok(_) => context.memory.pruned(pipeline, &plan, now),
             Err(failure) => report.failures.push(failure),
         }
     }

@@ -7,6 +7,7 @@ use kube::core::ResourceExt;
 
 use crate::crd::GamePipeline;
 use crate::crd::status::GamePipelineStatus;
+use crate::stages::known::short;
 use crate::stages::prune::Plan;
 
 /// How long until leftovers are looked for although the plan is the same, in microseconds: half an hour.
@@ -22,8 +23,8 @@ pub struct Memory {
 struct Entry {
     /// The status that was written last, and the version of the object that it made.
     written: Option<(u64, GamePipelineStatus)>,
-    /// The plan for which nothing is left over, and when that was seen.
-    pruned: Option<(Plan, i64)>,
+    /// The hash of the plan for which nothing is left over, and when that was seen.
+    pruned: Option<(u64, i64)>,
     /// When the lag was looked at.
     lag_at: Option<i64>,
     /// How many passes have failed one after the other.
@@ -34,14 +35,15 @@ impl Memory {
     /// The newest status: the object's own, or what was written since the watch showed that object.
     pub fn status(&self, pipeline: &GamePipeline) -> GamePipelineStatus {
         let shown: u64 = version(pipeline.metadata.resource_version.as_deref());
-        let pipelines = self.lock();
-        let written = pipelines
-            .get(&uid(pipeline))
-            .and_then(|entry| entry.written.as_ref());
-        match written {
-            Some((version, status)) if *version > shown => status.clone(),
-            _ => pipeline.status.clone().unwrap_or_default(),
+        let mut pipelines = self.lock();
+        if let Some(entry) = pipelines.get_mut(&uid(pipeline)) {
+            match &entry.written {
+                Some((version, status)) if *version > shown => return status.clone(),
+                // The watch has caught up.
+                _ => entry.written = None,
+            }
         }
+        pipeline.status.clone().unwrap_or_default()
     }
 
     /// The status was written, which made this version of the object.
@@ -58,15 +60,13 @@ impl Memory {
     /// True when something may be left over: the plan is another one, or it is long since anybody looked.
     pub fn is_prune_due(&self, pipeline: &GamePipeline, plan: &Plan, now: i64) -> bool {
         let pipelines = self.lock();
-        let pruned = pipelines
-            .get(&uid(pipeline))
-            .and_then(|entry| entry.pruned.as_ref());
-        pruned.is_none_or(|(known, at)| known != plan || now - at >= PRUNE_EVERY_MICROS)
+        let pruned = pipelines.get(&uid(pipeline)).and_then(|entry| entry.pruned);
+        pruned.is_none_or(|(known, at)| known != short(plan) || now - at >= PRUNE_EVERY_MICROS)
     }
 
     /// Nothing is left over beside this plan.
-    pub fn pruned(&self, pipeline: &GamePipeline, plan: Plan, now: i64) {
-        self.lock().entry(uid(pipeline)).or_default().pruned = Some((plan, now));
+    pub fn pruned(&self, pipeline: &GamePipeline, plan: &Plan, now: i64) {
+        self.lock().entry(uid(pipeline)).or_default().pruned = Some((short(plan), now));
     }
 
     /// True once in `every` microseconds.

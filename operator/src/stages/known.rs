@@ -3,6 +3,7 @@
 //! This is all that is kept of a child: an operator with thousands of them has no room for the objects.
 
 use std::collections::{HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use kube::core::ApiResource;
@@ -30,30 +31,37 @@ pub fn kind_name(kind: &ApiResource) -> &'static str {
 /// A child.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ChildRef {
-    namespace: String,
+    namespace: Box<str>,
     kind: &'static str,
-    name: String,
+    name: Box<str>,
 }
 
 impl ChildRef {
     /// The child of that kind and name.
     pub fn new(namespace: &str, kind: &'static str, name: &str) -> Self {
         Self {
-            namespace: namespace.to_owned(),
+            namespace: namespace.into(),
             kind,
-            name: name.to_owned(),
+            name: name.into(),
         }
     }
 }
 
-/// One version of a child.
+/// One version of a child: hashes, since there are thousands of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Version {
-    uid: String,
-    resource_version: String,
-    pipeline: String,
-    /// The hash of the intent that this version fits.
-    fits: Option<String>,
+    /// Of its uid and its version.
+    version: u64,
+    /// Of the intent that this version fits.
+    fits: Option<u64>,
+    pipeline: Box<str>,
+}
+
+/// A number that stands for a thing. That a change is missed because what was before has the same one happens once in 10^19 changes.
+pub(crate) fn short(thing: impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    thing.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// What is known of children.
@@ -77,18 +85,17 @@ impl Known {
         let fits = inner
             .children
             .get(child)
-            .is_some_and(|version| version.fits.as_deref() == Some(hash));
+            .is_some_and(|version| version.fits == Some(short(hash)));
         fits && (watched("") || watched(&child.namespace))
     }
 
     /// The child with this metadata fits the intent with this hash.
     pub fn verified(&self, child: &ChildRef, metadata: &Value, pipeline: &str, hash: &str) {
-        let text = |field: &str| metadata[field].as_str().unwrap_or_default().to_owned();
+        let text = |field: &str| metadata[field].as_str().unwrap_or_default();
         let version = Version {
-            uid: text("uid"),
-            resource_version: text("resourceVersion"),
-            pipeline: pipeline.to_owned(),
-            fits: Some(hash.to_owned()),
+            version: short((text("uid"), text("resourceVersion"))),
+            fits: Some(short(hash)),
+            pipeline: pipeline.into(),
         };
         self.lock().children.insert(child.clone(), version);
     }
@@ -96,17 +103,15 @@ impl Known {
     /// The watch shows a child. True when that is a version that was not known.
     pub fn seen(&self, child: ChildRef, uid: &str, resource_version: &str, pipeline: &str) -> bool {
         let mut inner = self.lock();
-        let same =
-            |version: &Version| version.uid == uid && version.resource_version == resource_version;
-        if inner.children.get(&child).is_some_and(same) {
+        let version = Version {
+            version: short((uid, resource_version)),
+            fits: None,
+            pipeline: pipeline.into(),
+        };
+        let known = inner.children.get(&child);
+        if known.is_some_and(|known| known.version == version.version) {
             return false;
         }
-        let version = Version {
-            uid: uid.to_owned(),
-            resource_version: resource_version.to_owned(),
-            pipeline: pipeline.to_owned(),
-            fits: None,
-        };
         inner.children.insert(child, version);
         true
     }
@@ -126,10 +131,10 @@ impl Known {
         let mut inner = self.lock();
         let mut bereft = HashSet::new();
         inner.children.retain(|child, version| {
-            let covered = child.kind == kind && (scope.is_empty() || child.namespace == scope);
+            let covered = child.kind == kind && (scope.is_empty() || *child.namespace == *scope);
             let stays = !covered || shown.contains(child);
             if !stays {
-                bereft.insert((child.namespace.clone(), version.pipeline.clone()));
+                bereft.insert((child.namespace.to_string(), version.pipeline.to_string()));
             }
             stays
         });

@@ -13,7 +13,7 @@ use super::namespace::{Dependents, Namespace};
 const KEPT: [&str; 1] = ["PersistentVolumeClaim"];
 
 /// Which children there should be. Nothing can be left over while it stays the same.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Plan(BTreeSet<(&'static str, String)>);
 
 impl Plan {
