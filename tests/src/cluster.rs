@@ -30,6 +30,9 @@ use crate::wait::{PATIENCE, wait_for};
 /// Where the API server listens inside.
 const API: &str = "127.0.0.1:6443";
 
+/// The node's address, inside.
+pub const NODE: &str = "198.19.255.1";
+
 /// A running cluster; dropping it ends it and removes everything that it has made.
 #[derive(Debug)]
 pub struct Cluster {
@@ -178,6 +181,24 @@ impl Cluster {
             .args(arguments)
             .env("KUBECONFIG", self.folder.join("admin.kubeconfig"));
         output(&mut command, None)
+    }
+
+    /// Starts a program beside the node, where pods reach it at [`NODE`]; it ends with the cluster at the latest.
+    pub fn start_beside(
+        &self,
+        program: &Path,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Result<Child> {
+        let log = File::create(self.folder.join("log/beside.log"))?;
+        self.namespaces
+            .command(program)
+            .args(arguments)
+            .envs(variables.iter().copied())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .spawn()
+            .with_context(|| format!("failed to start {}", program.display()))
     }
 
     /// Loads images from an archive into the node.

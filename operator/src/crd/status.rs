@@ -32,7 +32,7 @@ pub struct GamePipelineStatus {
     /// The id of the managed Kafka cluster, made once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kafka_cluster_id: Option<String>,
-    /// How many events have not landed, by order of magnitude: `0`, `<100`, `<10k`, `<1M`, `>=1M`.
+    /// How many events have not landed, by order of magnitude: `0`, `<100`, `<10k`, `<1M`, `>=1M`; `unknown` when no streamer could be asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lag: Option<String>,
     /// How many API pods there are; for `kubectl scale` and autoscalers.

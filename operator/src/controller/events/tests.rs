@@ -1,3 +1,5 @@
+//! What is told as an event, and what is not.
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use k8s_openapi::jiff::Timestamp;

@@ -86,6 +86,8 @@ pub(super) fn happen(arena: &Pipeline<'_>, crowd: &StubbornCrowd) -> Result<()> 
                 .wait(&format!("a new {kind} {component}"), |_| {
                     let new = arena.child(kind, component)?;
                     ensure!(new["metadata"]["uid"] != uid, "it is the old one");
+                    let is_up = new["spec"]["replicas"] == new["status"]["readyReplicas"];
+                    ensure!(kind != "deployment" || is_up, "no pods yet");
                     Ok(())
                 })
         })?;

@@ -121,12 +121,15 @@ impl<'a> Section<'a> {
         Ok(())
     }
 
-    /// Upgrades the chart as the guide has it, with one changed value.
+    /// Upgrades the chart as the guide has it, with one changed value, and tests it as the guide has it.
     pub(super) fn upgrade(&self, set: &str) -> Result<()> {
-        self.run(&[format!(
-            "helm upgrade gamepipe charts/gamepipe --namespace {} --reset-then-reuse-values --set {set} --wait",
-            self.space.name
-        )])
+        let namespace = format!("--namespace {}", self.space.name);
+        self.run(&[
+            format!(
+                "helm upgrade gamepipe charts/gamepipe {namespace} --reset-then-reuse-values --set {set} --wait"
+            ),
+            format!("helm test gamepipe {namespace}"),
+        ])
     }
 
     fn command(&self, line: &str) -> Command {

@@ -1,3 +1,5 @@
+//! Differences between what is wanted and what is there, and what counts as none.
+
 use serde_json::{Value, json};
 
 use super::{differences, thousandths};

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::apps::v1::{StatefulSet, StatefulSetSpec};
 use k8s_openapi::api::core::v1::{
-    Container, ContainerPort, EnvVar, ExecAction, Probe, TCPSocketAction,
+    Container, ContainerPort, EnvVar, ExecAction, Lifecycle, LifecycleHandler, Probe, SleepAction,
+    TCPSocketAction,
 };
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
@@ -26,6 +27,10 @@ use crate::stages::validated::ValidatedPipeline;
 /// The user of the official image.
 const USER: i64 = 1000;
 
+/// How long a controller goes on when it is told to end. Brokers ask a controller before they end: when a whole pipeline is deleted and controllers go
+/// first, each broker waits for one in vain until it is killed, and has to look through its log when it comes back.
+const LINGER_SECONDS: i64 = 10;
+
 /// One of the two kinds of nodes.
 pub(super) struct Nodes<'a> {
     component: Component,
@@ -41,6 +46,7 @@ pub(super) struct Nodes<'a> {
     ports: Vec<(&'static str, i32)>,
     readiness: Probe,
     liveness: Probe,
+    lifecycle: Option<Lifecycle>,
     image: &'a str,
 }
 
@@ -67,6 +73,15 @@ pub(super) fn controllers<'a>(
         ports: vec![("controller", CONTROLLER_PORT)],
         readiness: tcp_probe("controller", 5, 3),
         liveness: tcp_probe("controller", 10, 6),
+        lifecycle: Some(Lifecycle {
+            pre_stop: Some(LifecycleHandler {
+                sleep: Some(SleepAction {
+                    seconds: LINGER_SECONDS,
+                }),
+                ..LifecycleHandler::default()
+            }),
+            ..Lifecycle::default()
+        }),
         image: image(pipeline, kafka),
     }
 }
@@ -107,6 +122,7 @@ pub(super) fn brokers<'a>(pipeline: &'a ValidatedPipeline, kafka: &'a ManagedKaf
         },
         // Recovery after a crash may take minutes, and the port is closed meanwhile: only a node that was up and hangs is started again.
         liveness: tcp_probe("internal", 10, 60),
+        lifecycle: None,
         image: image(pipeline, kafka),
     }
 }
@@ -224,6 +240,7 @@ fn container(pipeline: &ValidatedPipeline, nodes: &Nodes<'_>) -> Container {
         env: Some(variables),
         ports: Some(ports.collect()),
         readiness_probe: Some(nodes.readiness.clone()),
+        lifecycle: nodes.lifecycle.clone(),
         liveness_probe: Some(nodes.liveness.clone()),
         resources: resources(nodes.resources),
         volume_mounts: Some(vec![
