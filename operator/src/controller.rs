@@ -98,6 +98,8 @@ pub enum OperatorError {
 /// # Errors
 /// When it can't be started, or when the Lease is lost: whoever runs it starts it again.
 pub async fn run(settings: Settings, shutdown: Shutdown) -> Result<(), OperatorError> {
+    // Two providers are compiled in, one of them for the lake's client, so rustls must be told; whoever was first has told it already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let pulse = Pulse::default();
     let config = kube::Config::infer()
         .await

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
+use k8s_openapi::api::core::v1::{ContainerStatus, Pod, PodCondition};
 use kube::core::ApiResource;
 
 use super::build::labels::COMPONENT;
@@ -46,7 +46,8 @@ pub async fn trouble(
 /// The addresses of a component's pods that are ready.
 pub async fn addresses(namespace: &Namespace, pipeline: &str, component: Component) -> Vec<String> {
     let labels = format!("{},{COMPONENT}={component}", of_pipeline(pipeline));
-    let ready = |pod: &Pod| condition(pod, "Ready").is_some_and(|(status, _)| status == "True");
+    let ready =
+        |pod: &Pod| condition(pod, "Ready").is_some_and(|condition| condition.status == "True");
     let pods = pods(namespace, &labels).await;
     pods.into_iter()
         .filter(ready)
@@ -78,18 +79,23 @@ fn component(pod: &Pod) -> Option<Component> {
         .find(|component| component.as_str() == name)
 }
 
-fn condition<'a>(pod: &'a Pod, kind: &str) -> Option<(&'a str, &'a str)> {
+fn condition<'a>(pod: &'a Pod, kind: &str) -> Option<&'a PodCondition> {
     let conditions = pod.status.as_ref()?.conditions.as_ref()?;
-    let found = conditions
-        .iter()
-        .find(|condition| condition.type_ == kind)?;
-    Some((&found.status, found.message.as_deref().unwrap_or_default()))
+    conditions.iter().find(|condition| condition.type_ == kind)
+}
+
+/// Why no node has room for a pod. What a scheduler says while it tries again, as long as a volume is being made, is no trouble yet.
+fn homeless(pod: &Pod) -> Option<&str> {
+    let scheduled = condition(pod, "PodScheduled")?;
+    let is_final =
+        scheduled.status == "False" && scheduled.reason.as_deref() == Some("Unschedulable");
+    is_final.then(|| scheduled.message.as_deref().unwrap_or_default())
 }
 
 /// What is wrong with a pod, in words that stay the same while it is.
 fn trouble_of(pod: &Pod) -> Option<String> {
     let name = pod.metadata.name.as_deref()?;
-    if let Some(("False", message)) = condition(pod, "PodScheduled") {
+    if let Some(message) = homeless(pod) {
         return Some(format!("no node takes the pod {name}: {message}"));
     }
     let status = pod.status.as_ref()?;
@@ -156,9 +162,27 @@ mod tests {
         .unwrap()
     }
 
+    fn unscheduled(reason: &str) -> Pod {
+        serde_json::from_value(json!({
+            "apiVersion": "v1", "kind": "Pod",
+            "metadata": {"name": "arena-api-0"},
+            "status": {"conditions": [
+                {"type": "PodScheduled", "status": "False", "reason": reason, "message": "0/3 nodes"},
+            ]},
+        }))
+        .unwrap()
+    }
+
     #[test]
     fn what_passes_by_itself_is_no_trouble() {
         assert_eq!(trouble_of(&waiting("ContainerCreating", "")), None);
+        assert_eq!(trouble_of(&unscheduled("SchedulerError")), None);
+    }
+
+    #[test]
+    fn a_pod_that_no_node_takes_is_trouble() {
+        let said = trouble_of(&unscheduled("Unschedulable")).unwrap();
+        assert!(said.contains("0/3 nodes"), "{said}");
     }
 
     #[test]
