@@ -1,6 +1,6 @@
 //! One text for equal JSON: what hashes are taken over.
 
-use serde_json::Value;
+use serde_json::{Number, Value};
 use sha2::{Digest, Sha256};
 
 /// SHA-256 of the canonical text of `value`, in 64 hexadecimal digits.
@@ -40,7 +40,22 @@ fn write(value: &Value, out: &mut String) {
             }
             out.push('}');
         }
+        Value::Number(number) => out.push_str(&shortest(number)),
         scalar => out.push_str(&scalar.to_string()),
+    }
+}
+
+/// Up to here a float is every whole number: 2 to the 53rd.
+const LAST_EXACT: f64 = 9_007_199_254_740_992.0;
+
+/// A number's text. Whole floats are written as integers: a Kubernetes API server keeps 1.0 as 1, and a definition that went through one is the same.
+fn shortest(number: &Number) -> String {
+    match number.as_f64() {
+        Some(float) if number.is_f64() && float.fract() == 0.0 && float.abs() <= LAST_EXACT => {
+            // Minus zero is zero.
+            format!("{:.0}", float + 0.0)
+        }
+        _ => number.to_string(),
     }
 }
 
@@ -49,6 +64,12 @@ mod tests {
     use serde_json::json;
 
     use super::sha256_hex;
+
+    #[test]
+    fn whole_floats_are_integers() {
+        assert_eq!(sha256_hex(&json!([1.0, -0.0])), sha256_hex(&json!([1, 0])));
+        assert_ne!(sha256_hex(&json!(1.5)), sha256_hex(&json!(1)));
+    }
 
     #[test]
     fn the_hash_of_known_json_never_changes() {

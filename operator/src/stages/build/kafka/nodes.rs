@@ -45,7 +45,8 @@ pub(super) struct Nodes<'a> {
     variables: Vec<EnvVar>,
     ports: Vec<(&'static str, i32)>,
     readiness: Probe,
-    liveness: Probe,
+    /// The port that is open from the end of the start to the end of the process.
+    alive: &'static str,
     lifecycle: Option<Lifecycle>,
     image: &'a str,
 }
@@ -72,7 +73,7 @@ pub(super) fn controllers<'a>(
         ],
         ports: vec![("controller", CONTROLLER_PORT)],
         readiness: tcp_probe("controller", 5, 3),
-        liveness: tcp_probe("controller", 10, 6),
+        alive: "controller",
         lifecycle: Some(Lifecycle {
             pre_stop: Some(LifecycleHandler {
                 sleep: Some(SleepAction {
@@ -120,8 +121,7 @@ pub(super) fn brokers<'a>(pipeline: &'a ValidatedPipeline, kafka: &'a ManagedKaf
             failure_threshold: Some(3),
             ..Probe::default()
         },
-        // Recovery after a crash may take minutes, and the port is closed meanwhile: only a node that was up and hangs is started again.
-        liveness: tcp_probe("internal", 10, 60),
+        alive: "internal",
         lifecycle: None,
         image: image(pipeline, kafka),
     }
@@ -241,7 +241,9 @@ fn container(pipeline: &ValidatedPipeline, nodes: &Nodes<'_>) -> Container {
         ports: Some(ports.collect()),
         readiness_probe: Some(nodes.readiness.clone()),
         lifecycle: nodes.lifecycle.clone(),
-        liveness_probe: Some(nodes.liveness.clone()),
+        // Recovery after a crash, or a JVM on a busy node, may take minutes, and the port is closed meanwhile.
+        startup_probe: Some(tcp_probe(nodes.alive, 10, 60)),
+        liveness_probe: Some(tcp_probe(nodes.alive, 10, 6)),
         resources: resources(nodes.resources),
         volume_mounts: Some(vec![
             mount("config", "/etc/gamepipe-kafka", true),
