@@ -19,6 +19,7 @@ mod produce;
 mod reader;
 mod relay;
 mod retention;
+mod version;
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::JoinHandle;

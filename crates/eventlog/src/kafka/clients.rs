@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rdkafka::admin::AdminClient;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::context::Context;
@@ -41,8 +41,11 @@ pub(super) fn drop_later<T: Send + 'static>(client: T) {
     }
 }
 
-/// How long an idle poll waits: what a drop of the log waits for it.
+/// How often reports are looked for: what a drop of the log waits for it.
 const POLL: Duration = Duration::from_millis(100);
+
+/// How long a look who leads may take.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// How much of a partition one answer brings at most; more only delays the first record of it.
 const MAX_FETCH_BYTES: usize = 1 << 20;
@@ -134,10 +137,12 @@ impl Clients {
     pub(super) fn serve(&self, mut at_times: impl FnMut()) {
         while !self.ends.load(Ordering::Acquire) {
             // Records come through queues of their own; here there are reports only, which the context takes.
-            let _ = self.stable.poll(POLL);
+            let _ = self.stable.poll(Duration::ZERO);
             let _ = self.committed.poll(Duration::ZERO);
             let _ = self.raw.poll(Duration::ZERO);
             at_times();
+            // Not in a poll: it would wait for as long as the wall clock is set back.
+            std::thread::sleep(POLL);
         }
     }
 
@@ -178,8 +183,50 @@ impl Clients {
         Ok(found.into_iter().map(Option::unwrap_or_default).collect())
     }
 
-    /// One request for all partitions of a broker: the names of the ends are times, too.
+    /// What [`Self::try_list`] gives; it is tried once more where leaders have moved.
     fn list(
+        &self,
+        consumer: &Consume,
+        what: Offset,
+        partitions: u32,
+    ) -> KafkaResult<Vec<Option<u64>>> {
+        self.asking_leaders(consumer, &self.place.topic, || {
+            self.try_list(consumer, what, partitions)
+        })
+    }
+
+    /// Asks something of a topic's leaders. Who only asks goes on believing in the leaders that there were for a minute and a
+    /// half: after a failure the client has to be told to look who leads now.
+    pub(super) fn asking_leaders<T>(
+        &self,
+        consumer: &Consume,
+        topic: &str,
+        ask: impl Fn() -> KafkaResult<T>,
+    ) -> KafkaResult<T> {
+        let asked = ask();
+        let Err(error) = &asked else {
+            return asked;
+        };
+        let has_looked = consumer.fetch_metadata(Some(topic), LOOK).is_ok();
+        // Other failures have taken their time.
+        let has_moved = matches!(
+            error.rdkafka_error_code(),
+            Some(
+                RDKafkaErrorCode::LeaderNotAvailable
+                    | RDKafkaErrorCode::NotLeaderForPartition
+                    | RDKafkaErrorCode::FencedLeaderEpoch
+                    | RDKafkaErrorCode::UnknownLeaderEpoch
+                    | RDKafkaErrorCode::DestroyBroker
+            )
+        );
+        if has_looked && has_moved {
+            return ask();
+        }
+        asked
+    }
+
+    /// One request for all partitions of a broker: the names of the ends are times, too.
+    fn try_list(
         &self,
         consumer: &Consume,
         what: Offset,

@@ -21,8 +21,13 @@ use crate::share::{Membership, Share};
 /// How long partitions that are taken away wait for what is under way with them. A rebalance of the whole group waits with them.
 const SETTLE: Duration = Duration::from_secs(3);
 
-/// How long one poll of the group waits: what leaving waits for the thread.
-const POLL: Duration = Duration::from_millis(100);
+/// How often the group is looked at. The library's own waits end by the wall clock, and one that is set back by hours would
+/// keep the thread as long.
+const POLL: Duration = Duration::from_millis(20);
+
+/// How often the library's main thread, which waits in the same way, is asked something, so that it wakes and goes on telling
+/// the group that this process is there.
+const NUDGE: Duration = Duration::from_secs(1);
 
 /// How long a member that is dropped may take to leave, and how often it is looked at.
 const LEAVING: Duration = Duration::from_secs(2);
@@ -93,9 +98,16 @@ impl Member {
         let thread = std::thread::Builder::new()
             .name("kafka-group".to_owned())
             .spawn(move || {
+                let mut nudged = Instant::now();
                 while !polling.ends.load(Ordering::Acquire) {
                     // What is fetched before a partition is paused is of no use here.
-                    let _ = consumer.poll(POLL);
+                    if consumer.poll(Duration::ZERO).is_none() {
+                        std::thread::sleep(POLL);
+                    }
+                    if nudged.elapsed() >= NUDGE {
+                        let _ = consumer.assignment();
+                        nudged = Instant::now();
+                    }
                 }
                 // Dropping the consumer leaves the group.
             })

@@ -147,8 +147,10 @@ pub(super) fn load(clients: &Clients, until: Until) -> Result<Meta, LogError> {
         Until::Settled => (&clients.raw, longest_transaction(place) + CLEANUP),
     };
     let deadline = Instant::now() + place.timeout + patience;
-    let (_, end) = asked
-        .fetch_watermarks(&place.meta, partition, place.timeout)
+    let (_, end) = clients
+        .asking_leaders(asked, &place.meta, || {
+            asked.fetch_watermarks(&place.meta, partition, place.timeout)
+        })
         .map_err(fail)?;
     let end = u64::try_from(end).unwrap_or(0);
     let consumer: Consume = place

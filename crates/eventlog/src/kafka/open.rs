@@ -12,6 +12,7 @@ use super::clients::Clients;
 use super::meta::{self, Generation, Meta, Until};
 use super::produce::{self, Call, MAX_MESSAGE_BYTES, Outgoing};
 use super::relay::blocking;
+use super::version;
 use crate::log::LogError;
 
 /// How long brokers may take to be found. A process that can't find them says so within 10 s.
@@ -22,6 +23,9 @@ const ATTEMPT: Duration = Duration::from_millis(500);
 
 /// A segment of the topic beside the events is rolled at this size, so that it can be compacted: it is read whole at every start.
 const META_SEGMENT_BYTES: &str = "4194304";
+
+/// Records may be from any time; brokers refuse what is more than an hour ahead by default.
+const ANY_TIME: &str = "9223372036854775807";
 
 /// How many partitions a log may have.
 const MAX_PARTITIONS: u32 = 1024;
@@ -48,6 +52,7 @@ pub(super) async fn open(
     let place = Arc::clone(&clients.place);
     let reached = Arc::clone(clients);
     blocking(move || reach(&reached)).await?;
+    version::check(clients).await?;
     let events = ensure(clients, &place.topic, Kind::Events, wishes).await?;
     let of_meta = ensure(clients, &place.meta, Kind::Meta, wishes).await?;
     if of_meta != 1 {
@@ -194,8 +199,30 @@ async fn create(
     kind: Kind,
     wishes: Wishes,
 ) -> Result<(), LogError> {
-    let place = &clients.place;
-    let fail = |error: KafkaError| clients.explain(&format!("make topic {topic}"), &error);
+    let (timeout, fail) = (clients.place.timeout, |error: KafkaError| {
+        clients.explain(&format!("make topic {topic}"), &error)
+    });
+    let options = AdminOptions::new()
+        .request_timeout(Some(Timeout::After(timeout)))
+        .operation_timeout(Some(Timeout::After(timeout)));
+    let admin = clients.admin()?;
+    let (client, largest) = (admin.client().map_err(fail)?, MAX_MESSAGE_BYTES.to_string());
+    let plain = || new_topic(topic, kind, wishes, &largest);
+    // A process whose clock is hours ahead appends all the same. Brokers know this since 3.6.
+    let open = plain().set("message.timestamp.after.max.ms", ANY_TIME);
+    for (new, is_last) in [(open, false), (plain(), true)] {
+        let results = client.create_topics([&new], &options).await.map_err(fail)?;
+        match results.into_iter().next() {
+            Some(Err((_, RDKafkaErrorCode::InvalidConfig))) if !is_last => {}
+            None | Some(Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists))) => break,
+            Some(Err((_, code))) => return Err(fail(KafkaError::AdminOp(code))),
+        }
+    }
+    tracing::info!(kafka.topic = topic, "the topic was made");
+    Ok(())
+}
+
+fn new_topic<'a>(topic: &'a str, kind: Kind, wishes: Wishes, largest: &'a str) -> NewTopic<'a> {
     // -1 is the brokers' own default.
     let replication = match i32::from(wishes.replication) {
         0 => -1,
@@ -205,43 +232,20 @@ async fn create(
         Kind::Events => i32::try_from(wishes.partitions).unwrap_or(1),
         Kind::Meta => 1,
     };
-    let largest = MAX_MESSAGE_BYTES.to_string();
-    let mut new = NewTopic::new(topic, count, TopicReplication::Fixed(replication));
-    new = match kind {
+    let new = NewTopic::new(topic, count, TopicReplication::Fixed(replication));
+    match kind {
         // What has not landed must never expire; what has landed is removed by us.
         Kind::Events => new
             .set("cleanup.policy", "delete")
             .set("retention.ms", "-1")
             .set("retention.bytes", "-1")
             .set("message.timestamp.type", "CreateTime")
-            .set("max.message.bytes", &largest),
+            .set("max.message.bytes", largest),
         Kind::Meta => new
             .set("cleanup.policy", "compact")
             .set("segment.bytes", META_SEGMENT_BYTES)
             .set("min.cleanable.dirty.ratio", "0.1"),
-    };
-    let timeout = Some(Timeout::After(place.timeout));
-    let options = AdminOptions::new()
-        .request_timeout(timeout)
-        .operation_timeout(timeout);
-    let admin = clients.admin()?;
-    let making = admin
-        .client()
-        .map_err(fail)?
-        .create_topics([&new], &options);
-    let results = making.await.map_err(fail)?;
-    for result in results {
-        match result {
-            Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
-            Err((_, code)) => return Err(fail(KafkaError::AdminOp(code))),
-        }
     }
-    tracing::info!(
-        kafka.topic = topic,
-        log.partitions = count,
-        "the topic was made"
-    );
-    Ok(())
 }
 
 /// Warns when a topic that others have made may lose what has not landed. One that may not be looked at is taken as it is.
