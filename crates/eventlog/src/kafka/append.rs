@@ -7,7 +7,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::producer::Producer as _;
 use rdkafka::util::Timeout;
 
-use super::clients::Clients;
+use super::clients::{Clients, drop_later};
 use super::context::Context;
 use super::headers::headers_of;
 use super::problem::explain;
@@ -123,10 +123,12 @@ impl Appender {
 
     /// Waits a little for what is under way.
     pub(super) fn close(&self) {
-        if let Some(producer) = self.lock().take()
-            && let Err(error) = producer.flush(Timeout::After(FLUSH))
-        {
+        let Some(producer) = self.lock().take() else {
+            return;
+        };
+        if let Err(error) = producer.flush(Timeout::After(FLUSH)) {
             tracing::warn!(%error, "events that were not acknowledged are given up");
         }
+        drop_later(producer);
     }
 }

@@ -8,7 +8,7 @@ use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::util::Timeout;
 
-use super::clients::Clients;
+use super::clients::{Clients, drop_later};
 use super::meta::{self, Generation, Meta, Until};
 use super::produce::{self, Call, MAX_MESSAGE_BYTES, Outgoing};
 use super::relay::blocking;
@@ -317,11 +317,7 @@ async fn offer(clients: &Arc<Clients>, partitions: u32) -> Result<Generation, Lo
         for delivered in produce::reports(place, answer).await.map_err(fail)? {
             delivered.map_err(|code| fail(KafkaError::MessageProduction(code)))?;
         }
-        blocking(move || {
-            drop(producer);
-            Ok(())
-        })
-        .await?;
+        drop_later(producer);
     }
     let looked = Arc::clone(clients);
     // Somebody else's offer may be what filled the events' topic.

@@ -15,7 +15,7 @@ use rdkafka::producer::Producer as _;
 use rdkafka::util::Timeout;
 
 use self::stands::Stands;
-use super::clients::Clients;
+use super::clients::{Clients, drop_later};
 use super::headers::headers_of;
 use super::meta::{self, Mark, Progress, Until, crc_of, encode_progress};
 use super::problem::{explain, is_fenced};
@@ -57,6 +57,14 @@ impl std::fmt::Debug for Session {
         out.debug_struct("Session")
             .field("progress", &self.progress)
             .finish_non_exhaustive()
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        for (_, session) in self.sessions.get_mut().drain() {
+            end(session);
+        }
     }
 }
 
@@ -108,7 +116,7 @@ impl Relay {
                 if is_fenced {
                     self.stands.note_fence(&batch.outbox_id, session.turn);
                 }
-                end(session).await;
+                end(session);
                 Err(error)
             }
         }
@@ -148,7 +156,7 @@ impl Relay {
         match sessions.remove(outbox_id) {
             Some(session) if session.turn == turn => return Ok(session),
             // Another process may have been the relay in between.
-            Some(session) => end(session).await,
+            Some(session) => end(session),
             None => {}
         }
         if sessions.len() >= MAX_SESSIONS {
@@ -337,9 +345,9 @@ fn begin(
 }
 
 /// Lets a session go. Its open transaction ends with the next one's begin.
-async fn end(session: Session) {
-    // Dropping a producer waits for its thread.
-    let _ = tokio::task::spawn_blocking(move || drop(session)).await;
+fn end(session: Session) {
+    // Dropping a producer waits for its thread, and that one waits by the wall clock.
+    drop_later(session);
 }
 
 /// Runs what blocks on a thread for it.
