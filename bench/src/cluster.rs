@@ -1,34 +1,25 @@
 //! The cluster's backends: actions through Redis, telemetry through Kafka, landing from Kafka.
 
+pub(crate) mod landing;
+
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use gamepipe_config::kafka::KafkaConfig;
-use gamepipe_config::log::LogConfig;
-use gamepipe_eventlog::kafka::KafkaLog;
-use gamepipe_eventlog::{EventLog, Record};
-use gamepipe_service::clock::SystemClock;
 use gamepipe_testkit::kafka_server::{KafkaServer, Options};
 use gamepipe_testkit::redis_server::RedisServer;
 use gamepipe_tests::backends::Services;
-use gamepipe_tests::wait::wait_for;
 use gamepipe_tests::{Backends, Platform, Role, Start};
 
 use crate::actions;
 use crate::load::{self, MakeRequest};
-use crate::machine::{cpu_seconds, describe, memory_mib, quantile, say};
+use crate::machine::{cpu_seconds, describe, quantile, say};
 use crate::peers::{FastApi, address};
 use crate::queries::dataset;
 
 const WARM_UP: Duration = Duration::from_secs(3);
 const MEASURED: Duration = Duration::from_secs(10);
 const PLAYERS: u64 = 1000;
-/// Events that are landed, and how many of them are appended at a time.
-const EVENTS: u64 = 5_000_000;
-const APPEND: u64 = 20_000;
-/// How long filling and landing may take.
-const LANDING: Duration = Duration::from_secs(600);
 
 /// Durable actions through three API processes on one player set.
 pub(crate) fn actions() -> Result<()> {
@@ -152,52 +143,6 @@ fn rate(
     Ok((rate, micros))
 }
 
-/// From a full topic to landed tables.
-pub(crate) fn landing() -> Result<()> {
-    say(&format!("# landing from Kafka\n{}", describe()));
-    let redis = RedisServer::start(&[]);
-    let kafka = measured();
-    let services = Services::of(&redis, &kafka);
-    let definition = dataset::eleven().definition_file()?;
-    let path = definition.path().to_str().context("a path in UTF-8")?;
-    let data = tempfile::TempDir::new()?;
-    let topic = services.topic(data.path());
-    say(&format!(
-        "filling a topic with {EVENTS} events (a minute or so)"
-    ));
-    let bytes = fill(&kafka.bootstrap(), &topic)?;
-    say(&format!(
-        "topic {topic} on {}: {} bytes an event",
-        kafka.bootstrap(),
-        bytes / EVENTS
-    ));
-    let mut platform = Start::game(path)
-        .on(Backends::Cluster(services))
-        .data(data.path())
-        .roles(0, 0, 1)
-        .up()?;
-    let sql = platform.sql()?;
-    let begun = Instant::now();
-    platform.add(Role::Streamer, "")?;
-    wait_for("all events to land", LANDING, || {
-        let landed = sql.value("select sum(records) from eleven_raw.\"_epochs\"")?;
-        Ok((landed.as_u64() == Some(EVENTS)).then_some(()))
-    })
-    .with_context(|| platform.output())?;
-    let seconds = begun.elapsed().as_secs_f64();
-    let pid = platform.of(Role::Streamer)[0].pid();
-    let cpu = cpu_seconds(pid)?;
-    let (_, peak) = memory_mib(pid)?;
-    #[expect(clippy::cast_precision_loss, reason = "a count of millions")]
-    let events = EVENTS as f64;
-    say(&format!(
-        "gamepipe streamer: {:.0} events for each CPU second (target: 300000), {:.0} events/s, {cpu:.1} CPU s, {seconds:.1} s with its start, peak {peak:.0} MiB (target: 400)",
-        events / cpu,
-        events / seconds,
-    ));
-    Ok(())
-}
-
 fn measured() -> KafkaServer {
     KafkaServer::start(Options {
         measured: true,
@@ -207,42 +152,6 @@ fn measured() -> KafkaServer {
             "num.partitions=12".to_owned(),
         ],
         ..Options::default()
-    })
-}
-
-/// Fills the topic as the API would; gives the bytes of all values.
-fn fill(bootstrap: &str, topic: &str) -> Result<u64> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?;
-    runtime.block_on(async {
-        let config = LogConfig {
-            kafka: KafkaConfig {
-                bootstrap_servers: bootstrap.to_owned(),
-                topic: topic.to_owned(),
-                timeout_ms: 60_000,
-                ..KafkaConfig::default()
-            },
-            ..LogConfig::default()
-        };
-        let log = KafkaLog::open(&config, topic, Arc::new(SystemClock)).await?;
-        let event = dataset::logged();
-        let mut bytes = 0;
-        for first in (0..EVENTS).step_by(usize::try_from(APPEND)?) {
-            let records: Vec<Record> = (first..(first + APPEND).min(EVENTS))
-                .map(|number| {
-                    let (key, value) = event(number);
-                    bytes += value.len() as u64;
-                    Record {
-                        key,
-                        value: value.into(),
-                        dedupe_id: None,
-                    }
-                })
-                .collect();
-            log.append(records).await?;
-        }
-        Ok(bytes)
     })
 }
 

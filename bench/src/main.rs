@@ -9,6 +9,7 @@ mod load;
 mod machine;
 mod peers;
 mod queries;
+mod spark;
 mod start;
 mod visible;
 
@@ -30,7 +31,7 @@ With Redis and Kafka (GAMEPIPE_TEST_KAFKA must name a folder with Kafka's jars; 
 
   cluster-actions   durable actions a second through three API processes on one player set
   cluster-events    single telemetry events acknowledged by Kafka, beside FastAPI with confluent-kafka
-  cluster-landing   5 million events from Kafka to landed tables: events for each CPU second, and memory
+  cluster-landing   events from Kafka to landed tables, beside jobs of Spark (GAMEPIPE_TEST_SPARK, GAMEPIPE_TEST_SPARK_JARS)
 ";
 
 fn main() -> ExitCode {
@@ -44,7 +45,7 @@ fn main() -> ExitCode {
         "all" => all(),
         "cluster-actions" => cluster::actions(),
         "cluster-events" => cluster::events(),
-        "cluster-landing" => cluster::landing(),
+        "cluster-landing" => cluster::landing::run(),
         _ => {
             machine::say(HELP);
             return if bench.is_empty() || bench == "--help" {

@@ -27,13 +27,18 @@ pub(crate) fn address(base: &str) -> Option<&str> {
     base.strip_prefix("http://")
 }
 
-/// A Python with the peers' packages.
-pub(crate) fn python() -> Result<PathBuf> {
+/// The folder of what is installed once.
+pub(crate) fn cache() -> Result<PathBuf> {
     let base = match std::env::var_os("XDG_CACHE_HOME") {
         Some(folder) => PathBuf::from(folder),
         None => PathBuf::from(std::env::var_os("HOME").context("HOME is not set")?).join(".cache"),
     };
-    let folder = base.join("gamepipe/bench-python");
+    Ok(base.join("gamepipe"))
+}
+
+/// A Python with the peers' packages.
+pub(crate) fn python() -> Result<PathBuf> {
+    let folder = cache()?.join("bench-python");
     let python = folder.join("bin/python");
     let stamp = folder.join("packages.txt");
     let wanted = PACKAGES.join("\n");
@@ -63,7 +68,7 @@ pub(crate) fn script(name: &str) -> PathBuf {
         .join(name)
 }
 
-fn run(command: &mut Command) -> Result<()> {
+pub(crate) fn run(command: &mut Command) -> Result<()> {
     let status = command
         .status()
         .with_context(|| format!("failed to start {command:?}"))?;

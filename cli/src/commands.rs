@@ -18,6 +18,8 @@ pub(crate) mod verify;
 
 pub(crate) mod game;
 
+pub(crate) mod operator;
+
 pub(crate) mod completions;
 
 use std::future::Future;
@@ -40,6 +42,7 @@ pub(crate) enum Command {
     Report(report::ReportArgs),
     Verify(verify::VerifyArgs),
     Game(game::GameArgs),
+    Operator(operator::OperatorArgs),
     Completions(completions::CompletionsArgs),
 }
 
@@ -55,6 +58,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Report(args) => block_on(report::run(args)),
         Command::Verify(args) => block_on(verify::run(args)),
         Command::Game(args) => game::run(args),
+        Command::Operator(args) => operator::run(args),
         Command::Completions(args) => completions::run(&args),
     }
 }

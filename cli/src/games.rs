@@ -56,6 +56,11 @@ pub(crate) fn load(name_or_file: &str) -> anyhow::Result<Arc<Game>> {
     Ok(load_with_source(name_or_file)?.0)
 }
 
+/// The reference game of that name, if there is one.
+pub(crate) fn load_by_name(name: &str) -> anyhow::Result<Option<Game>> {
+    Ok(find(name).map(load_reference).transpose()?)
+}
+
 /// [`load`], with the text behind the game.
 pub(crate) fn load_with_source(name_or_file: &str) -> anyhow::Result<(Arc<Game>, Source)> {
     if let Some(game) = find(name_or_file) {

@@ -16,6 +16,9 @@ use crate::error::StreamerError;
 use crate::metrics::Metrics;
 
 mod attempt;
+mod lag;
+
+use lag::Lag;
 
 /// The part of the process that probes name.
 const PART: &str = "landing";
@@ -37,6 +40,7 @@ pub struct Streamer {
     clock: SharedClock,
     probes: Probes,
     metrics: Metrics,
+    lag: Lag,
 }
 
 impl Streamer {
@@ -70,6 +74,7 @@ impl Streamer {
             clock,
             probes,
             metrics,
+            lag: Lag::default(),
         }
     }
 
@@ -99,7 +104,10 @@ impl Streamer {
             .lake
             .maintain(&self.config, is_turn, shutdown.child_token());
         let landing = async {
-            let done = self.land(membership.as_ref(), &shutdown).await;
+            let done = tokio::select! {
+                done = self.land(membership.as_ref(), &shutdown) => done,
+                never = self.lag.watch(self.log.as_ref(), &self.metrics) => match never {},
+            };
             shutdown.cancel();
             if tokio::time::timeout(LEAVING, membership.leave())
                 .await

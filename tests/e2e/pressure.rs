@@ -3,9 +3,10 @@
 use std::io::Write;
 use std::thread;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use gamepipe_tests::process::peak_mib;
 use gamepipe_tests::{Client, Platform, Start};
 
 /// What the process may hold at its peak: the query pool and the stores' caches at their defaults, and room for one request per client.
@@ -117,16 +118,7 @@ fn functions_that_make_much_out_of_little_are_refused_by_name_and_memory_stays_b
 }
 
 fn assert_peak(platform: &Platform) -> Result<()> {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", platform.pid()))?;
-    let line = status
-        .lines()
-        .find(|line| line.starts_with("VmHWM:"))
-        .context("no VmHWM")?;
-    let kib: u64 = line
-        .split_whitespace()
-        .nth(1)
-        .context("no number")?
-        .parse()?;
-    assert!(kib / 1024 < PEAK_MIB, "peak memory of {} MiB", kib / 1024);
+    let peak = peak_mib(platform.pid())?;
+    assert!(peak < PEAK_MIB, "peak memory of {peak} MiB");
     Ok(())
 }

@@ -65,9 +65,14 @@ impl Reply {
 impl Client {
     /// A client of the server at `base`, such as `http://127.0.0.1:5000`.
     pub fn new(base: &str) -> Self {
+        Self::impatient(base, Duration::from_secs(60))
+    }
+
+    /// A client that gives up on a request after `limit`, for those who ask again.
+    pub fn impatient(base: &str, limit: Duration) -> Self {
         let config = Agent::config_builder()
             .http_status_as_error(false)
-            .timeout_global(Some(Duration::from_secs(60)))
+            .timeout_global(Some(limit))
             .build();
         Self {
             agent: config.into(),

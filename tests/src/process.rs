@@ -185,3 +185,12 @@ fn collect(stream: Option<impl Read + Send + 'static>, output: &Arc<Mutex<String
         }
     });
 }
+
+/// The most memory that a process has held so far, in MiB.
+pub fn peak_mib(pid: u32) -> Result<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"));
+    let number = line.and_then(|line| line.split_whitespace().nth(1));
+    let kib: u64 = number.context("no VmHWM in the status")?.parse()?;
+    Ok(kib / 1024)
+}

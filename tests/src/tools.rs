@@ -11,21 +11,22 @@ pub fn tool(variable: &str) -> Result<PathBuf> {
         .with_context(|| format!("{variable} is not set: run the tests with `cargo xtask test`, which installs what they need"))
 }
 
-/// The binary under test: `GAMEPIPE_BIN`, or the one that was built beside this test.
+/// The binary under test: `GAMEPIPE_BIN`, or the one that was built with this test (whose folder is one below) or this bench.
 pub fn gamepipe() -> Result<PathBuf> {
     if let Some(path) = std::env::var_os("GAMEPIPE_BIN") {
         return Ok(PathBuf::from(path));
     }
-    let test = std::env::current_exe()?;
-    let folder = test
-        .parent()
-        .and_then(std::path::Path::parent)
-        .context("the test binary lies in no folder")?;
-    let binary = folder.join("gamepipe");
-    anyhow::ensure!(
-        binary.exists(),
-        "{} does not exist: run `cargo build --release` first",
-        binary.display()
-    );
-    Ok(binary)
+    let own = std::env::current_exe()?;
+    let built = own
+        .ancestors()
+        .skip(1)
+        .take(2)
+        .map(|folder| folder.join("gamepipe"))
+        .find(|binary| binary.is_file());
+    built.with_context(|| {
+        format!(
+            "there is no binary `gamepipe` beside {} or one folder above: run `cargo build --release` first",
+            own.display()
+        )
+    })
 }

@@ -1,9 +1,12 @@
 //! The chores that put other chores together: `test` and `ci`.
 
+use std::path::PathBuf;
+
 use anyhow::Result;
 
 use crate::shell::{cargo, run, say, step};
-use crate::{codegen, tidy, tools};
+use crate::tools::Tools;
+use crate::{codegen, images, tidy, tools};
 
 /// Everything that a change must pass.
 pub(crate) fn ci() -> Result<()> {
@@ -41,6 +44,7 @@ pub(crate) fn test(arguments: &[String]) -> Result<()> {
         all.push("--workspace");
     }
     all.extend(arguments.iter().map(String::as_str));
+    let image = image(&tools, &all)?;
     let skips = tools.skips();
     if !skips.is_empty() {
         all.push("--");
@@ -48,9 +52,23 @@ pub(crate) fn test(arguments: &[String]) -> Result<()> {
     }
     let mut command = cargo(&all);
     command.envs(tools.variables());
+    command.envs(image.map(|path| ("GAMEPIPE_TEST_IMAGE", path)));
     run(&mut command)?;
     for missing in tools.missing() {
         say(&format!("SKIPPED: {missing}"));
     }
     Ok(())
+}
+
+/// The image of what is tested, for the tests on Kubernetes; none where they don't run.
+fn image(tools: &Tools, test: &[&str]) -> Result<Option<PathBuf>> {
+    let is_wanted = test.contains(&"--workspace") || test.contains(&"gamepipe-tests");
+    if !is_wanted || tools.skips().contains(&"kubernetes_node") {
+        return Ok(None);
+    }
+    // Built with the same words as for the tests, so that nothing is built twice.
+    let mut build = test.to_vec();
+    build.insert(1, "--no-run");
+    run(&mut cargo(&build))?;
+    images::of_tests().map(Some)
 }

@@ -1,4 +1,4 @@
-//! Generated files under `docs/reference`: written by `codegen`, compared by `codegen --check`.
+//! Generated files (`docs/reference`, `manifests/crds`): written by `codegen`, compared by `codegen --check`.
 //!
 //! All of them come out of the built binary, so they say what users get.
 
@@ -12,12 +12,15 @@ use crate::shell::{self, capture, cargo, command, root, say};
 /// The reference games, in the order of the documentation.
 const GAMES: [&str; 5] = ["arena", "quest", "guild", "market", "trade"];
 
+/// The custom resources, by their plural names.
+const RESOURCES: [&str; 2] = ["games", "gamepipelines"];
+
 /// Writes the generated files, or says which are not current.
 pub(crate) fn run(check: bool) -> Result<()> {
     let binary = binary()?;
     let mut stale = Vec::new();
     for (path, text) in generate(&binary)? {
-        let path = root().join("docs/reference").join(path);
+        let path = root().join(path);
         if std::fs::read_to_string(&path).is_ok_and(|found| found == text) {
             continue;
         }
@@ -44,34 +47,38 @@ pub(crate) fn run(check: bool) -> Result<()> {
 /// The built binary; built when it is not there.
 fn binary() -> Result<PathBuf> {
     shell::run(&mut cargo(&["build", "--release", "--quiet"]))?;
-    let metadata: serde_json::Value = serde_json::from_str(&capture(&mut cargo(&[
-        "metadata",
-        "--format-version",
-        "1",
-        "--no-deps",
-    ]))?)?;
-    let target = metadata["target_directory"]
-        .as_str()
-        .context("cargo metadata names no target directory")?;
-    Ok(Path::new(target).join("release/gamepipe"))
+    Ok(shell::target()?.join("release/gamepipe"))
 }
 
 fn generate(binary: &Path) -> Result<BTreeMap<PathBuf, String>> {
     let mut files = BTreeMap::new();
-    files.insert(
-        PathBuf::from("game.schema.json"),
-        capture(&mut command(binary, &["game", "schema"]))?,
-    );
+    let mut add = |path: &str, arguments: &[&str]| {
+        let text = capture(&mut command(binary, arguments))?;
+        files.insert(PathBuf::from(path), text);
+        anyhow::Ok(())
+    };
+    add("docs/reference/game.schema.json", &["game", "schema"])?;
     for game in GAMES {
-        files.insert(
-            PathBuf::from(format!("games/{game}.md")),
-            capture(&mut command(binary, &["game", "docs", game]))?,
-        );
+        add(
+            &format!("docs/reference/games/{game}.md"),
+            &["game", "docs", game],
+        )?;
     }
-    files.insert(PathBuf::from("cli.md"), command_pages(binary)?);
+    add("docs/reference/settings.md", &["up", "--settings"])?;
+    add("docs/reference/resources.md", &["operator", "docs"])?;
+    add(
+        "docs/reference/gamepipeline.schema.json",
+        &["operator", "schema"],
+    )?;
+    for resource in RESOURCES {
+        add(
+            &format!("manifests/crds/{resource}.yaml"),
+            &["operator", "crd", resource],
+        )?;
+    }
     files.insert(
-        PathBuf::from("settings.md"),
-        capture(&mut command(binary, &["up", "--settings"]))?,
+        PathBuf::from("docs/reference/cli.md"),
+        command_pages(binary)?,
     );
     Ok(files)
 }

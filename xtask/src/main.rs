@@ -2,6 +2,8 @@
 
 mod chores;
 mod codegen;
+mod digest;
+mod images;
 mod shell;
 mod tidy;
 mod tools;
@@ -19,6 +21,7 @@ Usage: cargo xtask <chore>
   tidy      rules of the code base that the compiler can't check, and the longest files
   codegen   write the generated files under docs/reference; `codegen --check` says whether they are current
   tools     install what the tests need, and say where it is
+  images    build gamepipe and write its image as an archive, without Docker; `--profile NAME`, `--into FOLDER`
 ";
 
 fn main() -> ExitCode {
@@ -33,6 +36,7 @@ fn main() -> ExitCode {
         "tidy" => tidy::run(),
         "codegen" => codegen::run(rest.iter().any(|argument| argument == "--check")),
         "tools" => tools::install().map(|tools| tools.print()),
+        "images" => images::run_chore(rest),
         "help" | "-h" | "--help" => {
             shell::say(HELP);
             Ok(())

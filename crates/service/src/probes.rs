@@ -1,7 +1,7 @@
 //! `/livez`, `/readyz` and `/metrics`, the same on every role.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use axum::Router;
 use axum::extract::State;
@@ -10,14 +10,31 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use prometheus_client::registry::Registry;
 
+/// Says whether a process is alive, or what in it is stuck.
+type Liveness = dyn Fn() -> Result<(), String> + Send + Sync;
+
 /// The parts of a process that must be well for it to be ready, and its metrics.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Probes {
     parts: Arc<Mutex<BTreeMap<&'static str, Result<(), String>>>>,
+    alive: Arc<OnceLock<Box<Liveness>>>,
     registry: Arc<Mutex<Registry>>,
 }
 
+impl std::fmt::Debug for Probes {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Probes")
+            .field("parts", &self.parts)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Probes {
+    /// The process is alive while `check` says so; it is without one as long as it answers. The first check counts.
+    pub fn alive_while(&self, check: impl Fn() -> Result<(), String> + Send + Sync + 'static) {
+        let _ = self.alive.set(Box::new(check));
+    }
+
     /// Says that `part` is well.
     pub fn ready(&self, part: &'static str) {
         self.set(part, Ok(()));
@@ -51,7 +68,7 @@ impl Probes {
     /// The routes.
     pub fn router<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
         Router::new()
-            .route("/livez", get(async || "ok\n"))
+            .route("/livez", get(livez))
             .route("/readyz", get(readyz))
             .route("/metrics", get(metrics))
             .with_state(self.clone())
@@ -60,6 +77,13 @@ impl Probes {
     fn set(&self, part: &'static str, state: Result<(), String>) {
         let mut parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
         parts.insert(part, state);
+    }
+}
+
+async fn livez(State(probes): State<Probes>) -> Response {
+    match probes.alive.get().map_or(Ok(()), |check| check()) {
+        Ok(()) => "ok\n".into_response(),
+        Err(stuck) => (StatusCode::SERVICE_UNAVAILABLE, stuck + "\n").into_response(),
     }
 }
 

@@ -45,7 +45,7 @@ impl Streamer {
     ) -> Result<(), StreamerError> {
         if share.partitions.is_empty() {
             self.probes.ready(PART);
-            self.metrics.lag.set(0);
+            self.lag.begins(&[]);
             tokio::select! {
                 () = membership.changed(share.turn) => {}
                 () = shutdown.cancelled() => {}
@@ -53,6 +53,7 @@ impl Streamer {
             return Ok(());
         }
         let begin = self.begin(&share.partitions).await?;
+        self.lag.begins(&begin.next);
         self.probes.ready(PART);
         let stop = shutdown.child_token();
         let stages = self.stages(&begin, stop.clone(), shutdown.clone());
@@ -91,7 +92,7 @@ impl Streamer {
             async { Ok(source::run(log, begin.next.clone(), slices_in, stop, shutdown).await?) },
             self.gather(buffer, slices_out, rows_in),
             self.encode(begin.passes_gaps, rows_out, files_in),
-            self.commit(begin, files_out),
+            self.commit(files_out),
         );
         // The last stage's error is the cause where there are several.
         done.3.and(done.2).and(done.1).and(done.0)
@@ -242,11 +243,7 @@ impl Streamer {
         Ok(())
     }
 
-    async fn commit(
-        &self,
-        begin: &Begin,
-        mut epochs: Receiver<EncodedEpoch>,
-    ) -> Result<(), StreamerError> {
+    async fn commit(&self, mut epochs: Receiver<EncodedEpoch>) -> Result<(), StreamerError> {
         while let Some(epoch) = epochs.recv().await {
             let begun = self.clock.now_micros();
             let record = commit::step(&self.lake, self.log.as_ref(), epoch).await?;
@@ -256,13 +253,9 @@ impl Streamer {
                 .observe(Duration::from_micros(micros.unsigned_abs()).as_secs_f64());
             self.metrics.epochs.inc();
             self.metrics.records.inc_by(record.records);
-            let highs = self.log.offsets().await?;
-            // Of its own partitions only: all processes' together are the log's.
-            let own = begin.next.iter().filter_map(|(partition, _)| {
-                let high = highs.get(*partition as usize)?.high;
-                Some(high.saturating_sub(record.ranges.get(*partition as usize)?.to))
-            });
-            self.metrics.lag.set(own.sum());
+            for (partition, range) in (0..).zip(&record.ranges) {
+                self.lag.has_landed(partition, range.to);
+            }
             tracing::debug!(
                 epoch = record.epoch,
                 records = record.records,

@@ -1,4 +1,4 @@
-//! A Kafka broker: its jars from Maven Central. There is no archive of a whole broker there, and none is needed.
+//! A Kafka broker and its command-line tools: its jars from Maven Central. There is no archive of a whole broker there, and none is needed.
 
 use std::path::PathBuf;
 
@@ -17,7 +17,7 @@ pub(super) fn old_jars() -> Result<PathBuf, String> {
 /// The folder of a version's jars, built for that Scala; found or filled.
 fn jars_of(scala: &str, version: &str) -> Result<PathBuf, String> {
     let jars = Jars {
-        folder: format!("kafka-{version}"),
+        folder: format!("kafka-{version}-with-tools"),
         pom: include_str!("kafka.pom.xml")
             .replace("@SCALA@", scala)
             .replace("@VERSION@", version),

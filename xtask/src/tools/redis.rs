@@ -12,6 +12,38 @@ use crate::shell::{cache, capture, command, run, say};
 /// The oldest version that the state store takes.
 const OLDEST_MAJOR: u32 = 7;
 
+/// What an image of Redis is made of.
+#[derive(Debug)]
+pub(crate) struct Redis {
+    /// What can be run here as it is.
+    pub(crate) runs: PathBuf,
+    pub(crate) server: PathBuf,
+    pub(crate) client: PathBuf,
+    /// Folders of libraries that the machine's loader does not look into.
+    pub(crate) libraries: Vec<PathBuf>,
+}
+
+/// The parts of what [`server`] has found.
+pub(super) fn parts(server: &Path) -> Result<Redis> {
+    let runs = server.to_path_buf();
+    let root = cache()?.join("redis/root");
+    if !runs.starts_with(cache()?) {
+        let client = which("redis-cli").context("redis-cli is missing: install redis-tools")?;
+        return Ok(Redis {
+            server: std::fs::canonicalize(&runs)?,
+            client: std::fs::canonicalize(client)?,
+            runs,
+            libraries: Vec::new(),
+        });
+    }
+    Ok(Redis {
+        runs,
+        server: root.join("usr/bin/redis-server"),
+        client: root.join("usr/bin/redis-cli"),
+        libraries: library_folders(&root),
+    })
+}
+
 /// Finds or installs it.
 pub(super) fn server() -> Result<PathBuf, String> {
     if let Some(path) = which("redis-server").filter(|path| is_new_enough(path)) {
@@ -50,11 +82,7 @@ fn unpacked() -> Result<PathBuf> {
     for package in files(&packages)? {
         run(command("dpkg-deb", &["-x"]).arg(package).arg(&root))?;
     }
-    let mut libraries = Vec::new();
-    for base in ["usr/lib", "lib"].map(|base| root.join(base)) {
-        libraries.extend(files(&base).unwrap_or_default());
-    }
-    let libraries: Vec<String> = libraries
+    let libraries: Vec<String> = library_folders(&root)
         .iter()
         .map(|path| path.display().to_string())
         .collect();
@@ -69,6 +97,13 @@ fn unpacked() -> Result<PathBuf> {
         bail!("what was unpacked is no redis-server {OLDEST_MAJOR}.0 or newer that runs here");
     }
     Ok(script)
+}
+
+fn library_folders(root: &Path) -> Vec<PathBuf> {
+    ["usr/lib", "lib"]
+        .iter()
+        .flat_map(|base| files(&root.join(base)).unwrap_or_default())
+        .collect()
 }
 
 fn download(into: &Path) -> Result<()> {
