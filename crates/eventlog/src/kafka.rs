@@ -5,6 +5,7 @@
 //! nothing expire: what has landed is removed by [`EventLog::release`]. `docs/decisions/0033-kafka.md` has the layout and
 //! how a topic that is not what it was is noticed.
 
+mod alarm;
 mod append;
 mod clients;
 mod context;
@@ -110,7 +111,7 @@ impl KafkaLog {
             member: Mutex::default(),
             server: Some(server),
         };
-        blocking(move || {
+        blocking(meta::patience(&place), move || {
             clients.prepare()?;
             for progress in found.outboxes.values() {
                 loss::check(&clients, &reader, progress)?;
@@ -126,7 +127,7 @@ impl KafkaLog {
         question: impl FnOnce(&Reader) -> Result<T, LogError> + Send + 'static,
     ) -> Result<T, LogError> {
         let reader = Arc::clone(&self.reader);
-        blocking(move || question(&reader)).await
+        blocking(self.clients.place.patience(), move || question(&reader)).await
     }
 
     /// Tells the landing group, for tools that show how far it is behind.

@@ -136,6 +136,11 @@ pub(super) fn longest_transaction(place: &Place) -> Duration {
     (place.timeout * 2).max(MIN_TRANSACTION)
 }
 
+/// What [`load`] takes at most, with the questions that are asked around it.
+pub(super) fn patience(place: &Place) -> Duration {
+    place.patience() * 2 + longest_transaction(place) + CLEANUP
+}
+
 /// Reads all of it. Blocks.
 pub(super) fn load(clients: &Clients, until: Until) -> Result<Meta, LogError> {
     let place = &clients.place;

@@ -51,7 +51,7 @@ pub(super) async fn open(
     }
     let place = Arc::clone(&clients.place);
     let reached = Arc::clone(clients);
-    blocking(move || reach(&reached)).await?;
+    blocking(REACH * 2, move || reach(&reached)).await?;
     version::check(clients).await?;
     let events = ensure(clients, &place.topic, Kind::Events, wishes).await?;
     let of_meta = ensure(clients, &place.meta, Kind::Meta, wishes).await?;
@@ -63,7 +63,8 @@ pub(super) async fn open(
     }
     let looked = Arc::clone(clients);
     // What relays are at matters to their outboxes alone.
-    let mut found = blocking(move || meta::load(&looked, Until::Committed)).await?;
+    let limit = meta::patience(&place);
+    let mut found = blocking(limit, move || meta::load(&looked, Until::Committed)).await?;
     let generation = match found.generation.take() {
         Some(generation) => generation,
         None => {
@@ -138,7 +139,7 @@ async fn ensure(
     let mut is_made = false;
     loop {
         let (asked, name) = (Arc::clone(clients), topic.to_owned());
-        match blocking(move || partitions(&asked, &name)).await? {
+        match blocking(clients.place.patience(), move || partitions(&asked, &name)).await? {
             Some(count) => {
                 if !is_made {
                     // Nothing waits for what can only warn.
@@ -294,7 +295,7 @@ async fn check_settings(clients: Arc<Clients>, topic: String, kind: Kind) {
 async fn offer(clients: &Arc<Clients>, partitions: u32) -> Result<Generation, LogError> {
     let place = &clients.place;
     let asked = Arc::clone(clients);
-    let ends = blocking(move || asked.raw_highs(partitions)).await?;
+    let ends = blocking(place.patience(), move || asked.raw_highs(partitions)).await?;
     let used = ends.iter().any(|end| *end > 0);
     let id = new_id(clients);
     if !used {
@@ -321,7 +322,8 @@ async fn offer(clients: &Arc<Clients>, partitions: u32) -> Result<Generation, Lo
     }
     let looked = Arc::clone(clients);
     // Somebody else's offer may be what filled the events' topic.
-    let found = blocking(move || meta::load(&looked, Until::Settled))
+    let limit = meta::patience(place);
+    let found = blocking(limit, move || meta::load(&looked, Until::Settled))
         .await?
         .generation;
     found.ok_or_else(|| {

@@ -138,7 +138,8 @@ impl Relay {
         }
         drop(sessions);
         let clients = Arc::clone(&self.clients);
-        let mut loaded = blocking(move || meta::load(&clients, Until::Settled)).await?;
+        let limit = meta::patience(&clients.place);
+        let mut loaded = blocking(limit, move || meta::load(&clients, Until::Settled)).await?;
         Ok(loaded
             .outboxes
             .remove(outbox_id)
@@ -166,7 +167,8 @@ impl Relay {
         }
         let (clients, reader) = (Arc::clone(&self.clients), Arc::clone(&self.reader));
         let outbox_id = outbox_id.to_owned();
-        blocking(move || begin(&clients, &reader, &outbox_id, turn)).await
+        let limit = meta::patience(&clients.place);
+        blocking(limit, move || begin(&clients, &reader, &outbox_id, turn)).await
     }
 
     async fn take(&self, session: &mut Session, batch: &OutboxBatch) -> Result<(), Failure> {
@@ -183,9 +185,11 @@ impl Relay {
             _ => {
                 let (clients, reader) = (Arc::clone(&self.clients), Arc::clone(&self.reader));
                 // The ends show both: that the brokers answer, and that they have what they had.
-                blocking(move || loss::check_reached(&clients, &reader, &reader.written()))
-                    .await
-                    .map_err(Failure::Refused)
+                blocking(clients.place.patience(), move || {
+                    loss::check_reached(&clients, &reader, &reader.written())
+                })
+                .await
+                .map_err(Failure::Refused)
             }
         }
     }
@@ -230,10 +234,12 @@ impl Relay {
         // With all reports in, the commit has nothing to wait for: it would wait in steps of 100 ms.
         let timeout = Timeout::After(place.timeout);
         let committing = tokio::task::spawn_blocking(move || producer.commit_transaction(timeout));
-        committing
-            .await
-            .unwrap_or(Err(KafkaError::Canceled))
-            .map_err(fail)?;
+        // By a clock that only runs on: see `blocking`.
+        match tokio::time::timeout(place.patience(), committing).await {
+            Ok(done) => done.unwrap_or(Err(KafkaError::Canceled)),
+            Err(_) => Err(KafkaError::Canceled),
+        }
+        .map_err(fail)?;
         failpoint::hit("kafka.relay.committed").map_err(stop)?;
         for (record, offset) in records.iter().zip(delivered) {
             let partition = partition_of(&record.key, self.reader.count());
@@ -350,13 +356,21 @@ fn end(session: Session) {
     drop_later(session);
 }
 
-/// Runs what blocks on a thread for it.
+/// Runs what blocks on a thread for it. The library's waits end by the wall clock: where that was set back they are given up
+/// after `limit`, and the thread ends whenever it ends.
 pub(super) async fn blocking<T: Send + 'static>(
+    limit: Duration,
     work: impl FnOnce() -> Result<T, LogError> + Send + 'static,
 ) -> Result<T, LogError> {
     let stopped =
         |error| LogError::Unavailable(format!("a request to Kafka did not finish: {error}"));
-    tokio::task::spawn_blocking(work).await.map_err(stopped)?
+    match tokio::time::timeout(limit, tokio::task::spawn_blocking(work)).await {
+        Ok(done) => done.map_err(stopped)?,
+        Err(_) => Err(LogError::Unavailable(format!(
+            "a request to Kafka did not finish within {} s: was this machine's clock set back?",
+            limit.as_secs()
+        ))),
+    }
 }
 
 fn check_id(id: &str) -> Result<(), LogError> {

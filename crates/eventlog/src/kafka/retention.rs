@@ -61,7 +61,7 @@ impl Retention {
                 .explain("remove records that have landed", &error)
         };
         let (clients, reader) = (Arc::clone(&self.clients), Arc::clone(&self.reader));
-        let bounds = blocking(move || bounds(&clients, &reader, &landed)).await?;
+        let bounds = blocking(place.patience(), move || bounds(&clients, &reader, &landed)).await?;
         let mut list = TopicPartitionList::new();
         for (partition, bound) in (0..).zip(&bounds) {
             if let Some(bound) = bound {
@@ -79,7 +79,8 @@ impl Retention {
             .client()
             .map_err(fail)?
             .delete_records(&list, &options);
-        let removed = removing.await.map_err(fail)?;
+        let removed = tokio::time::timeout(place.patience(), removing).await;
+        let removed = removed.unwrap_or(Err(KafkaError::Canceled)).map_err(fail)?;
         for element in removed.elements() {
             element.error().map_err(fail)?;
         }
