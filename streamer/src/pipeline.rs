@@ -98,7 +98,8 @@ impl Streamer {
     /// Lands until `shutdown`, then lands what is left and returns. Trouble that may pass is waited out, and shows in the
     /// probes meanwhile; an error comes back only when somebody has to do something.
     pub async fn run(self, shutdown: Shutdown) -> Result<(), StreamerError> {
-        self.probes.not_ready(PART, "waiting for its share of the log");
+        self.probes
+            .not_ready(PART, "waiting for its share of the log");
         let membership = self.join(&shutdown).await?;
         // Of all processes the one that lands the first partition maintains the lake.
         let is_turn = || membership.share().partitions.first() == Some(&0);
