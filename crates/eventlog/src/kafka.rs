@@ -7,6 +7,7 @@
 
 mod alarm;
 mod append;
+mod blocking;
 mod clients;
 mod context;
 mod headers;
@@ -34,12 +35,13 @@ use rdkafka::error::KafkaError;
 use rdkafka::{Offset, TopicPartitionList};
 
 use self::append::Appender;
+use self::blocking::blocking;
 use self::clients::Clients;
 use self::member::Member;
 use self::open::Wishes;
 use self::place::Place;
 use self::reader::Reader;
-use self::relay::{Relay, blocking};
+use self::relay::Relay;
 use self::retention::Retention;
 use crate::log::{Appended, EventLog, LogError, OutboxBatch, PartitionOffsets, ReadBatch, Record};
 use crate::share::Membership;

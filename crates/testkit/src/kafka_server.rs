@@ -54,8 +54,6 @@ pub struct Options {
     pub measured: bool,
     /// A listener behind a network that can be cut: [`KafkaServer::network`].
     pub behind_network: bool,
-    /// The folder of what the broker stores, instead of one of its own.
-    pub data: Option<PathBuf>,
     /// Run the jars of [`OLD_VARIABLE`].
     pub old: bool,
 }

@@ -8,10 +8,10 @@ use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::util::Timeout;
 
+use super::blocking::blocking;
 use super::clients::{Clients, drop_later};
 use super::meta::{self, Generation, Meta, Until};
 use super::produce::{self, Call, MAX_MESSAGE_BYTES, Outgoing};
-use super::relay::blocking;
 use super::version;
 use crate::log::LogError;
 

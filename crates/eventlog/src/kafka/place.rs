@@ -123,7 +123,7 @@ impl Place {
         config
     }
 
-    /// What a few questions take at most. See [`super::relay::blocking`].
+    /// What a few questions take at most. See [`super::blocking::blocking`].
     pub(super) fn patience(&self) -> Duration {
         self.timeout * 4
     }

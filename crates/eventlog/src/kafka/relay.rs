@@ -15,6 +15,7 @@ use rdkafka::producer::Producer as _;
 use rdkafka::util::Timeout;
 
 use self::stands::Stands;
+use super::blocking::blocking;
 use super::clients::{Clients, drop_later};
 use super::headers::headers_of;
 use super::meta::{self, Mark, Progress, Until, crc_of, encode_progress};
@@ -175,9 +176,7 @@ impl Relay {
         let position = session.progress.position;
         let (outbox_id, first) = (&batch.outbox_id, batch.first);
         if first == 0 || first > position.saturating_add(1) {
-            return Err(Failure::Refused(LogError::Invalid(format!(
-                "outbox {outbox_id} sends entries from {first} on, but the log has it up to {position} only"
-            ))));
+            return Err(self.gap(outbox_id, first, position).await);
         }
         let skip = usize::try_from(position + 1 - first).unwrap_or(usize::MAX);
         match batch.records.get(skip..) {
@@ -192,6 +191,33 @@ impl Relay {
                 .map_err(Failure::Refused)
             }
         }
+    }
+
+    /// Why entries are missing between the position that a session knows and the first one that is sent.
+    async fn gap(&self, outbox_id: &str, first: u64, position: u64) -> Failure {
+        let place = &self.clients.place;
+        let clients = Arc::clone(&self.clients);
+        let now = match blocking(meta::patience(place), move || {
+            meta::load(&clients, Until::Settled)
+        })
+        .await
+        {
+            Ok(loaded) => loaded.outboxes.get(outbox_id).map_or(0, |at| at.position),
+            Err(error) => return Failure::Refused(error),
+        };
+        if now > position {
+            // It was another process that moved them, and this one has not met its fence yet.
+            let topic = &place.topic;
+            return Failure::Broken {
+                error: LogError::Unavailable(format!(
+                    "another process relays outbox {outbox_id} into topic {topic}"
+                )),
+                is_fenced: true,
+            };
+        }
+        Failure::Refused(LogError::Invalid(format!(
+            "outbox {outbox_id} sends entries from {first} on, but the log has it up to {position} only"
+        )))
     }
 
     /// One transaction.
@@ -354,23 +380,6 @@ fn begin(
 fn end(session: Session) {
     // Dropping a producer waits for its thread, and that one waits by the wall clock.
     drop_later(session);
-}
-
-/// Runs what blocks on a thread for it. The library's waits end by the wall clock: where that was set back they are given up
-/// after `limit`, and the thread ends whenever it ends.
-pub(super) async fn blocking<T: Send + 'static>(
-    limit: Duration,
-    work: impl FnOnce() -> Result<T, LogError> + Send + 'static,
-) -> Result<T, LogError> {
-    let stopped =
-        |error| LogError::Unavailable(format!("a request to Kafka did not finish: {error}"));
-    match tokio::time::timeout(limit, tokio::task::spawn_blocking(work)).await {
-        Ok(done) => done.map_err(stopped)?,
-        Err(_) => Err(LogError::Unavailable(format!(
-            "a request to Kafka did not finish within {} s: was this machine's clock set back?",
-            limit.as_secs()
-        ))),
-    }
 }
 
 fn check_id(id: &str) -> Result<(), LogError> {

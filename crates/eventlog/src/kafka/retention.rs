@@ -7,9 +7,9 @@ use rdkafka::admin::AdminOptions;
 use rdkafka::error::KafkaError;
 use rdkafka::{Offset, TopicPartitionList};
 
+use super::blocking::blocking;
 use super::clients::Clients;
 use super::reader::Reader;
-use super::relay::blocking;
 use crate::log::LogError;
 
 /// How often records are removed at most, in milliseconds: Kafka removes whole segments later anyway.
