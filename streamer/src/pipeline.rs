@@ -26,8 +26,9 @@ const PART: &str = "landing";
 /// lost race is over when it is noticed, so it costs the first one every time.
 const FIRST_WAIT: Duration = Duration::from_millis(200);
 const LONGEST_WAIT: Duration = Duration::from_secs(15);
-/// How long leaving the others may take: they miss this process soon enough.
-const LEAVING: Duration = Duration::from_secs(2);
+/// How long leaving the others may take. It waits until partitions that are being given anew have been: one that goes away in the
+/// middle of that is missed only when its session ends, and all wait for it.
+const LEAVING: Duration = Duration::from_secs(8);
 
 /// Lands one game's log in its lake, or its share of it when several processes do. What keeps their work apart is the log's
 /// membership; what makes it right, also when two believe in the same share, is the lake's commit.
@@ -97,6 +98,8 @@ impl Streamer {
     /// Lands until `shutdown`, then lands what is left and returns. Trouble that may pass is waited out, and shows in the
     /// probes meanwhile; an error comes back only when somebody has to do something.
     pub async fn run(self, shutdown: Shutdown) -> Result<(), StreamerError> {
+        self.probes
+            .not_ready(PART, "waiting for its share of the log");
         let membership = self.join(&shutdown).await?;
         // Of all processes the one that lands the first partition maintains the lake.
         let is_turn = || membership.share().partitions.first() == Some(&0);

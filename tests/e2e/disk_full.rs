@@ -1,82 +1,17 @@
 //! A disk that fills up: an honest refusal, reads go on, and nothing acknowledged is lost (AT-1, AV-1).
 
-use std::fs::File;
-use std::io::Write;
 use std::path::Path;
-use std::process::Command;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use gamepipe_tests::ledger::check_arena;
 use gamepipe_tests::load::{Acknowledged, initialize_players, insist};
 use gamepipe_tests::random::Random;
+use gamepipe_tests::small_disk::SmallDisk;
 use gamepipe_tests::{Platform, Start};
 use tempfile::TempDir;
 
 /// Clients at work while the disk fills up.
 const CLIENTS: usize = 8;
-
-/// A file system of its own in memory, taken away when dropped.
-struct SmallDisk {
-    folder: TempDir,
-}
-
-impl SmallDisk {
-    /// `None` where this user may not mount anything; in CI that is an error.
-    fn mount(mib: u32) -> Result<Option<Self>> {
-        let folder = TempDir::new()?;
-        let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", &format!("size={mib}m"), "tmpfs"])
-            .arg(folder.path())
-            .output()
-            .is_ok_and(|done| done.status.success());
-        if mounted {
-            return Ok(Some(Self { folder }));
-        }
-        ensure!(
-            std::env::var_os("CI").is_none(),
-            "CI must be able to mount a tmpfs"
-        );
-        eprintln!("not shown here: a small file system can only be mounted by root");
-        Ok(None)
-    }
-
-    fn path(&self) -> &Path {
-        self.folder.path()
-    }
-
-    /// Writes zeros until only about this much room is left.
-    fn fill_up_to(&self, left_kib: u64) -> Result<()> {
-        let mut file = File::create(self.path().join("filler"))?;
-        let block = vec![0; 16 << 10];
-        while self.room_kib()? > left_kib {
-            file.write_all(&block)?;
-        }
-        Ok(())
-    }
-
-    fn make_room(&self) -> Result<()> {
-        Ok(std::fs::remove_file(self.path().join("filler"))?)
-    }
-
-    fn room_kib(&self) -> Result<u64> {
-        let output = Command::new("df").arg("-Pk").arg(self.path()).output()?;
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        let fields: Vec<&str> = text
-            .lines()
-            .nth(1)
-            .context("df says nothing")?
-            .split_whitespace()
-            .collect();
-        Ok(fields.get(3).context("df says too little")?.parse()?)
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        // Whatever was in it goes with it.
-        let _ = Command::new("umount").arg("-l").arg(self.path()).status();
-    }
-}
 
 /// Loads a platform until it has refused for a while, and checks how it is meanwhile.
 fn load_until_refused(

@@ -14,7 +14,10 @@ use gamepipe_tests::load::{StubbornCrowd, Targets, initialize_players};
 use gamepipe_tests::random::Random;
 use gamepipe_tests::wait::{PATIENCE, wait_for};
 use gamepipe_tests::{Backends, Platform, Role, Start};
+use serde_json::Value;
 
+mod clocks;
+mod kafka_redis_brokers;
 mod kafka_redis_drain;
 mod kafka_redis_network;
 mod kafka_redis_rebuild;
@@ -50,8 +53,6 @@ impl Scene {
         [apis, streamers, sqls]: [usize; 3],
         settings: &[(&str, &str)],
     ) -> Result<Self> {
-        let stage = STAGE.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut random = Random::from_environment(test);
         let mut start = Start::game("arena")
             .on(Backends::Cluster(services))
             .roles(apis, streamers, sqls)
@@ -59,6 +60,13 @@ impl Scene {
         for (variable, value) in settings {
             start = start.setting(variable, value);
         }
+        Self::of(test, start)
+    }
+
+    /// Starts players in a pipeline of arena.
+    fn of(test: &str, start: Start) -> Result<Self> {
+        let stage = STAGE.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut random = Random::from_environment(test);
         let platform = start.up()?;
         let seen = initialize_players(&platform.api()?)?;
         let targets = Targets::default();
@@ -92,6 +100,14 @@ impl Scene {
         Ok(())
     }
 
+    /// Lets the players do nothing until [`Self::retarget`].
+    fn rest(&self) {
+        self.targets
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
+    }
+
     /// Waits until the players have been answered that often from now on.
     fn answers(&self, more: u64) -> Result<()> {
         let wanted = self.crowd.answered() + more;
@@ -112,6 +128,48 @@ impl Scene {
         self.platform.add(role, "")?;
         self.platform.wait_until_ready()?;
         self.retarget()
+    }
+
+    /// Waits until all that is on the log now has landed.
+    fn lands(&self) -> Result<()> {
+        let sql = self.platform.sql()?;
+        let highs = self.highs()?;
+        let newest = "select ranges from arena_raw.\"_epochs\" order by epoch desc limit 1";
+        wait_for("all partitions to land", PATIENCE, || {
+            let rows = sql.rows(newest)?;
+            let text = rows
+                .first()
+                .and_then(|row| row[0].as_str())
+                .context("no epoch")?;
+            let ranges: Vec<Value> = serde_json::from_str(text)?;
+            let landed = highs
+                .iter()
+                .zip(&ranges)
+                .all(|(high, range)| range["to"].as_u64() >= Some(*high));
+            Ok(landed.then_some(()))
+        })
+        .with_context(|| self.platform.output())
+    }
+
+    /// Waits until events move again from the outbox to the log.
+    fn outbox_drains(&self) -> Result<()> {
+        let before: u64 = self.highs()?.iter().sum();
+        wait_for("the relay to go on", PATIENCE, || {
+            Ok((self.highs()?.iter().sum::<u64>() > before).then_some(()))
+        })
+        .with_context(|| self.platform.output())
+    }
+
+    /// The end of each partition of the log, as soon as somebody says it.
+    fn highs(&self) -> Result<Vec<u64>> {
+        wait_for("the log's ends", PATIENCE, || {
+            let log = self.platform.api()?.get("/v1/log")?.json()?;
+            let partitions = log["partitions"].as_array().context("no partitions")?;
+            let ends = partitions
+                .iter()
+                .filter_map(|partition| partition["high"].as_u64());
+            Ok(Some(ends.collect()))
+        })
     }
 
     /// Ends the load and checks that the tables have exactly what was acknowledged, by an independent count, by the ledger and

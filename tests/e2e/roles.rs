@@ -150,6 +150,29 @@ fn kafka_redis_with_a_wrong_password_is_named_without_the_password() -> Result<(
 }
 
 #[test]
+fn kafka_old_broker_is_named_with_what_to_change() -> Result<()> {
+    let redis = RedisServer::start(&[]);
+    let kafka = KafkaServer::start(Options {
+        old: true,
+        ..Options::default()
+    });
+    let (bootstrap, url) = (kafka.bootstrap(), redis.url());
+    let variables = [
+        ("GAMEPIPE_LOG_KAFKA_BOOTSTRAP_SERVERS", bootstrap.as_str()),
+        // With the brokers' own number they could not even make a topic.
+        ("GAMEPIPE_LOG_KAFKA_REPLICATION_FACTOR", "1"),
+        ("GAMEPIPE_STATE_REDIS_URL", url.as_str()),
+        ("GAMEPIPE_LAKE_PATH", "/tmp"),
+    ];
+    for role in ["api", "streamer"] {
+        let process = serve(role, &variables)?;
+        names(&process, role, "is too old: use Kafka 2.4 or newer")?;
+        ensure!(process.stop()?.success(), "{}", process.output());
+    }
+    Ok(())
+}
+
+#[test]
 fn kafka_without_the_topic_is_named_where_none_may_be_made() -> Result<()> {
     let kafka = KafkaServer::start(Options::default());
     let bootstrap = kafka.bootstrap();

@@ -8,15 +8,15 @@
 //! log must land, and `check` compares every row with the log's own memory, before it asks the product's audit.
 //!
 //! `GAMEPIPE_TEST_SEED` replays one round, `GAMEPIPE_TEST_ROUNDS` says how many there are. What the seed fixes is which processes
-//! there are, what is done to them in which order, and which call of a process meets which fault: time and the threads that encode are real, so
-//! a replay is the same plan and not the same run. What needs every step fixed is in the lake's `commit::model`.
-
-#![expect(clippy::unwrap_used, reason = "a test")]
+//! there are at first, what is tried on them in which order, and which call of a process meets which fault. Time, and the threads
+//! that encode, are real: a replay is the same plan and not the same run. What takes every step in one exact order, such as a
+//! sleeper that wakes between two calls after clean-up has been, is the matter of the lake's `commit::model`.
 
 mod appender;
 mod chance;
 mod check;
 mod events;
+mod journal;
 mod log;
 mod log_contract;
 mod process;

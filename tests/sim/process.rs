@@ -15,6 +15,7 @@ use gamepipe_service::probes::Probes;
 use gamepipe_streamer::{Streamer, StreamerError};
 use gamepipe_tests::random::Random;
 use tokio::task::JoinHandle;
+use tracing::Instrument;
 
 use crate::chance::{Heat, WrongClock};
 use crate::log::MemoryLog;
@@ -52,6 +53,7 @@ pub(crate) struct Process {
     pub(crate) role: Role,
     pub(crate) seat: u64,
     pub(crate) link: Arc<Link>,
+    probes: Probes,
     shutdown: Shutdown,
     task: JoinHandle<Result<Maintained>>,
 }
@@ -101,22 +103,25 @@ impl Scene {
             vacuum_seconds: 3600,
             ..StreamerConfig::default()
         };
-        let shutdown = Shutdown::new();
+        let (shutdown, probes) = (Shutdown::new(), Probes::default());
         let stop = shutdown.clone();
+        let span = tracing::info_span!("process", seat);
         let task = match role {
             Role::Streamer => {
                 let (game, log) = (Arc::clone(&self.game), Arc::new(log));
                 let clock = WrongClock::new(0, random.fork());
-                let probes = Probes::default();
-                let streamer = Streamer::build(config, game, log, lake, clock, probes);
-                tokio::spawn(stream(streamer, stop))
+                let streamer = Streamer::build(config, game, log, lake, clock, probes.clone());
+                tokio::spawn(stream(streamer, stop).instrument(span))
             }
-            Role::Compactor => tokio::spawn(compact(config, lake, log, random.fork(), stop)),
+            Role::Compactor => {
+                tokio::spawn(compact(config, lake, log, random.fork(), stop).instrument(span))
+            }
         };
         Ok(Process {
             role,
             seat,
             link,
+            probes,
             shutdown,
             task,
         })
@@ -134,6 +139,13 @@ impl Process {
     /// True when it has ended by itself, which nothing here gives it a reason for.
     pub(crate) fn has_ended(&self) -> bool {
         self.task.is_finished()
+    }
+
+    /// Where it is, for whoever looks for what it waits for.
+    pub(crate) fn describe(&self) -> String {
+        let (role, seat, link) = (self.role, self.seat, &self.link);
+        let problems = self.probes.problems();
+        format!("{role:?} {seat}: {}, {problems:?}", link.describe())
     }
 
     /// Asks it to stop, and waits until it has landed what was left.
@@ -186,7 +198,7 @@ async fn compact(
             all.checkpoints += done.checkpoints;
             all.vacuumed_files += done.vacuumed_files;
         }
-        let pause = Duration::from_millis(30 + random.below(200));
+        let pause = Duration::from_millis(100 + random.below(400));
         let _ = tokio::time::timeout(pause, stop.cancelled()).await;
     }
     Ok(all)

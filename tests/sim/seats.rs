@@ -135,7 +135,7 @@ impl EventLog for Seat {
     /// An error leaves the outcome open: half of the failed calls have appended all the same.
     async fn append(&self, records: Vec<Record>) -> Result<Vec<Appended>, LogError> {
         if self.fails() {
-            if records.len() % 2 == 0 {
+            if records.len().is_multiple_of(2) {
                 self.log.append(records).await?;
             }
             return Err(LogError::Unavailable("a fault of the test".to_owned()));

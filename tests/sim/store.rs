@@ -1,39 +1,31 @@
 //! The object store: one world in memory, and for each process a way to it that fails, lies, stalls and comes too late.
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use async_trait::async_trait;
+use futures::TryStreamExt;
 use futures::future::BoxFuture;
-use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use gamepipe_lake::LakeObjects;
 use object_store::memory::InMemory;
 use object_store::path::Path;
-use object_store::{
-    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta,
-    ObjectStore, ObjectStoreExt, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult,
-    Result,
-};
+use object_store::{Error, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutPayload, Result};
 use tokio::sync::watch;
 
 use crate::chance::{Heat, mixed};
 
 mod faults;
+mod way;
 
-use faults::{Call, Op, draw};
+use faults::{Call, draw};
 pub(crate) use faults::{FAULTS, Fault, Trap};
+use way::Way;
 
-/// How often the client that may repeat a request does so, and how long it waits first.
+/// How often the client that may repeat a request does so.
 const RETRIES: u32 = 3;
-const FIRST_WAIT: Duration = Duration::from_millis(3);
 /// A late write arrives when the world has been asked this often at most.
 const LATEST: u64 = 600;
-/// All files look so old that clean-up and vacuum would take them, as far as age goes.
-const AGE: chrono::TimeDelta = chrono::TimeDelta::days(30);
 
 /// All files, and writes that are still under way though nobody waits for them any more.
 #[derive(Debug, Default)]
@@ -42,6 +34,7 @@ pub(crate) struct World {
     late: Mutex<Vec<Late>>,
     calls: AtomicU64,
     met: Mutex<BTreeMap<Fault, u64>>,
+    stalls: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -73,6 +66,11 @@ impl World {
     /// How often each kind of fault has happened.
     pub(crate) fn met(&self) -> BTreeMap<Fault, u64> {
         lock(&self.met).clone()
+    }
+
+    /// How often a process was stopped in the middle of a call.
+    pub(crate) fn stalls(&self) -> u64 {
+        self.stalls.load(Ordering::SeqCst)
     }
 
     /// What is there: path, size and tag of every file.
@@ -123,6 +121,8 @@ pub(crate) struct Link {
     stalled: watch::Sender<bool>,
     trap: Mutex<Option<Trap>>,
     out_until: Mutex<Option<Instant>>,
+    /// Calls that have not been answered yet.
+    open: Mutex<BTreeMap<u64, String>>,
 }
 
 impl Link {
@@ -137,17 +137,13 @@ impl Link {
             stalled: watch::Sender::new(false),
             trap: Mutex::default(),
             out_until: Mutex::default(),
+            open: Mutex::default(),
         })
     }
 
     /// The clients that a lake is opened on.
     pub(crate) fn objects(self: &Arc<Self>) -> LakeObjects {
-        let way = |retries| -> Arc<dyn ObjectStore> {
-            Arc::new(Way {
-                link: Arc::clone(self),
-                retries,
-            })
-        };
+        let way = |retries| -> Arc<dyn ObjectStore> { Arc::new(Way::new(self, retries)) };
         LakeObjects {
             name: "sim".to_owned(),
             retrying: way(RETRIES),
@@ -163,10 +159,9 @@ impl Link {
 
     /// Every call waits from now on, or goes on.
     pub(crate) fn stall(&self, stalled: bool) {
+        // The trap first: it must not close behind the one that goes on.
+        lock(&self.trap).take();
         self.stalled.send_replace(stalled);
-        if !stalled {
-            lock(&self.trap).take();
-        }
     }
 
     /// Stalls the process at its next call of a kind.
@@ -189,10 +184,21 @@ impl Link {
         self.stall(false);
     }
 
+    /// What it has asked for and how it stands.
+    pub(crate) fn describe(&self) -> String {
+        let (calls, open) = (self.calls.load(Ordering::SeqCst), lock(&self.open));
+        let stalled = self.is_stalled();
+        format!(
+            "{calls} calls, stalled: {stalled}, open: {:?}",
+            open.values()
+        )
+    }
+
     fn spring(&self, call: &Call, after: bool) {
         let mut trap = lock(&self.trap);
         if trap.is_some_and(|trap| trap.after == after && trap.fits(call)) {
             trap.take();
+            self.world.stalls.fetch_add(1, Ordering::SeqCst);
             self.stalled.send_replace(true);
         }
     }
@@ -223,8 +229,22 @@ impl Link {
         Some(fault)
     }
 
-    /// One call of the world. `work` is what it does, `late` what it does when it comes too late.
+    /// As [`Self::answer`], told of while it lasts.
     async fn call<T>(
+        &self,
+        call: Call,
+        late: Option<(PutPayload, PutMode)>,
+        work: impl Fn() -> BoxFuture<'static, Result<T>>,
+    ) -> Result<T> {
+        let number = self.world.calls();
+        lock(&self.open).insert(number, format!("{:?} {}", call.op, call.path));
+        let done = self.answer(call, late, work).await;
+        lock(&self.open).remove(&number);
+        done
+    }
+
+    /// One call of the world. `work` is what it does, `late` what it does when it comes too late.
+    async fn answer<T>(
         &self,
         call: Call,
         late: Option<(PutPayload, PutMode)>,
@@ -279,161 +299,5 @@ fn refused(status: u16) -> Error {
     Error::Generic {
         store: "sim",
         source: format!("a fault of the test: status code: {status} of the test").into(),
-    }
-}
-
-fn aged(mut file: ObjectMeta) -> ObjectMeta {
-    file.last_modified -= AGE;
-    file
-}
-
-/// A client of the world: with or without repetitions.
-#[derive(Debug, Clone)]
-struct Way {
-    link: Arc<Link>,
-    retries: u32,
-}
-
-impl fmt::Display for Way {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "sim ({} retries)", self.retries)
-    }
-}
-
-impl Way {
-    async fn call<T>(
-        &self,
-        op: Op,
-        path: &Path,
-        late: Option<(PutPayload, PutMode)>,
-        work: impl Fn(Arc<World>) -> BoxFuture<'static, Result<T>>,
-    ) -> Result<T> {
-        let mut wait = FIRST_WAIT;
-        for left in (0..=self.retries).rev() {
-            let call = Call {
-                op,
-                path: path.clone(),
-            };
-            let world = &self.link.world;
-            let done = self
-                .link
-                .call(call, late.clone(), || work(Arc::clone(world)));
-            match done.await {
-                Err(Error::Generic { .. }) if left > 0 => tokio::time::sleep(wait).await,
-                done => return done,
-            }
-            wait *= 2;
-        }
-        Err(refused(503))
-    }
-}
-
-#[async_trait]
-impl ObjectStore for Way {
-    async fn put_opts(
-        &self,
-        location: &Path,
-        payload: PutPayload,
-        options: PutOptions,
-    ) -> Result<PutResult> {
-        let op = match options.mode {
-            PutMode::Create => Op::Create,
-            _ => Op::Put,
-        };
-        let late = Some((payload.clone(), options.mode.clone()));
-        self.call(op, location, late, |world| {
-            let (path, payload, options) = (location.clone(), payload.clone(), options.clone());
-            Box::pin(async move { world.files.put_opts(&path, payload, options).await })
-        })
-        .await
-    }
-
-    async fn put_multipart_opts(
-        &self,
-        _location: &Path,
-        _options: PutMultipartOptions,
-    ) -> Result<Box<dyn MultipartUpload>> {
-        Err(Error::NotImplemented {
-            operation: "an upload in parts".to_owned(),
-            implementer: "sim".to_owned(),
-        })
-    }
-
-    async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
-        self.call(Op::Get, location, None, |world| {
-            let (path, options) = (location.clone(), options.clone());
-            Box::pin(async move {
-                let mut got = world.files.get_opts(&path, options).await?;
-                got.meta = aged(got.meta);
-                Ok(got)
-            })
-        })
-        .await
-    }
-
-    async fn get_ranges(
-        &self,
-        location: &Path,
-        ranges: &[Range<u64>],
-    ) -> Result<Vec<bytes::Bytes>> {
-        self.call(Op::Get, location, None, |world| {
-            let (path, ranges) = (location.clone(), ranges.to_vec());
-            Box::pin(async move { world.files.get_ranges(&path, &ranges).await })
-        })
-        .await
-    }
-
-    fn delete_stream(
-        &self,
-        locations: BoxStream<'static, Result<Path>>,
-    ) -> BoxStream<'static, Result<Path>> {
-        let way = self.clone();
-        let delete = move |location: Result<Path>| {
-            let way = way.clone();
-            async move {
-                let location = location?;
-                let deleted = way.call(Op::Delete, &location, None, |world| {
-                    let path = location.clone();
-                    Box::pin(async move { world.files.delete(&path).await })
-                });
-                deleted.await.map(|()| location)
-            }
-        };
-        locations.then(delete).boxed()
-    }
-
-    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        let (way, prefix) = (self.clone(), prefix.cloned());
-        let listed = async move {
-            let root = prefix.clone().unwrap_or_default();
-            let files = way.call(Op::List, &root, None, |world| {
-                let prefix = prefix.clone();
-                Box::pin(async move {
-                    let files = world.files.list(prefix.as_ref());
-                    files.try_collect::<Vec<ObjectMeta>>().await
-                })
-            });
-            let files = files.await?;
-            Ok::<_, Error>(stream::iter(files.into_iter().map(|file| Ok(aged(file)))))
-        };
-        stream::once(listed).try_flatten().boxed()
-    }
-
-    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
-        let root = prefix.cloned().unwrap_or_default();
-        let listed = self.call(Op::List, &root, None, |world| {
-            let prefix = prefix.cloned();
-            Box::pin(async move { world.files.list_with_delimiter(prefix.as_ref()).await })
-        });
-        let mut listed = listed.await?;
-        listed.objects = listed.objects.into_iter().map(aged).collect();
-        Ok(listed)
-    }
-
-    async fn copy_opts(&self, _from: &Path, _to: &Path, _options: CopyOptions) -> Result<()> {
-        Err(Error::NotImplemented {
-            operation: "a copy".to_owned(),
-            implementer: "sim".to_owned(),
-        })
     }
 }

@@ -12,6 +12,7 @@ use crate::process::Process;
 use crate::start::{Role, Start};
 use crate::tools::gamepipe;
 use crate::wait::{PATIENCE, wait_for};
+use crate::wall_clock::WallClock;
 
 /// A running pipeline; its processes are killed when it is dropped.
 #[derive(Debug)]
@@ -19,6 +20,8 @@ pub struct Platform {
     processes: Vec<Process>,
     data: PathBuf,
     start: Start,
+    /// How many processes were given a clock.
+    clocks: usize,
     _own: Option<TempDir>,
 }
 
@@ -29,6 +32,7 @@ impl Platform {
             processes: Vec::new(),
             data,
             start,
+            clocks: 0,
             _own: own,
         };
         match backends {
@@ -114,7 +118,22 @@ impl Platform {
         command.args(["--api", "127.0.0.1:0", "--sql", "127.0.0.1:0", "--data"]);
         command.arg(&self.data).args(&self.start.arguments);
         command.env("GAMEPIPE_FAILPOINTS", &self.start.failpoints);
-        let process = Process::start("gamepipe", &["api", "sql"], &mut command)?;
+        self.push("gamepipe", &["api", "sql"], &mut command)
+    }
+
+    fn push(
+        &mut self,
+        name: &str,
+        endpoints: &[&'static str],
+        command: &mut Command,
+    ) -> Result<()> {
+        let process = if self.start.sets_clocks {
+            self.clocks += 1;
+            let file = self.data.join(format!("clock-{}", self.clocks));
+            Process::start_with_clock(name, endpoints, command, WallClock::new(&file)?)?
+        } else {
+            Process::start(name, endpoints, command)?
+        };
         self.processes.push(process);
         Ok(())
     }
@@ -135,9 +154,7 @@ impl Platform {
         }
         command.env("GAMEPIPE_FAILPOINTS", failpoints);
         let name = format!("{} {}", role.name(), self.of(role).len() + 1);
-        let process = Process::start(&name, &[role.name()], &mut command)?;
-        self.processes.push(process);
-        Ok(())
+        self.push(&name, &[role.name()], &mut command)
     }
 
     fn endpoint(&self, name: &str) -> Result<Client> {

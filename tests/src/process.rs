@@ -8,6 +8,7 @@ use anyhow::{Context, Result, anyhow};
 
 use crate::http::Client;
 use crate::wait::{PATIENCE, wait_for};
+use crate::wall_clock::WallClock;
 
 /// A process, killed when dropped.
 #[derive(Debug)]
@@ -18,6 +19,7 @@ pub struct Process {
     endpoints: Vec<&'static str>,
     child: Mutex<Child>,
     output: Arc<Mutex<String>>,
+    clock: Option<WallClock>,
 }
 
 impl Process {
@@ -38,7 +40,27 @@ impl Process {
             endpoints: endpoints.to_vec(),
             child: Mutex::new(child),
             output,
+            clock: None,
         })
+    }
+
+    /// As [`Self::start`], with a wall clock of its own.
+    pub fn start_with_clock(
+        name: &str,
+        endpoints: &[&'static str],
+        command: &mut Command,
+        clock: WallClock,
+    ) -> Result<Self> {
+        command.envs(clock.variables());
+        let mut process = Self::start(name, endpoints, command)?;
+        process.clock = Some(clock);
+        Ok(process)
+    }
+
+    /// Its wall clock, when it was given one.
+    pub fn clock(&self) -> Result<&WallClock> {
+        let clock = self.clock.as_ref();
+        clock.with_context(|| format!("{} was started without a clock of its own", self.name))
     }
 
     /// What it is called.

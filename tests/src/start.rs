@@ -43,6 +43,7 @@ pub struct Start {
     pub(crate) arguments: Vec<String>,
     pub(crate) variables: Vec<(String, String)>,
     file_kib: Option<u64>,
+    pub(crate) sets_clocks: bool,
 }
 
 impl Start {
@@ -57,6 +58,7 @@ impl Start {
             arguments: Vec::new(),
             variables: Vec::new(),
             file_kib: None,
+            sets_clocks: false,
         }
     }
 
@@ -99,6 +101,12 @@ impl Start {
     /// On a system where no file can grow beyond this size: writes fail as on a full disk.
     pub fn files_up_to_kib(mut self, kib: u64) -> Self {
         self.file_kib = Some(kib);
+        self
+    }
+
+    /// With a wall clock for each process that can be set: `Process::clock`.
+    pub fn clocks(mut self) -> Self {
+        self.sets_clocks = true;
         self
     }
 

@@ -165,6 +165,12 @@ fn servers() -> Vec<Tool> {
             found: kafka::jars(),
         },
         Tool {
+            variable: "GAMEPIPE_TEST_KAFKA_OLD",
+            what: "a Kafka that is too old",
+            tests: "kafka_old_",
+            found: kafka::old_jars(),
+        },
+        Tool {
             variable: "GAMEPIPE_TEST_KCAT",
             what: "kcat",
             tests: "kafka_kcat_",

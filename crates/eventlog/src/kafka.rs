@@ -5,7 +5,9 @@
 //! nothing expire: what has landed is removed by [`EventLog::release`]. `docs/decisions/0033-kafka.md` has the layout and
 //! how a topic that is not what it was is noticed.
 
+mod alarm;
 mod append;
+mod blocking;
 mod clients;
 mod context;
 mod headers;
@@ -19,6 +21,7 @@ mod produce;
 mod reader;
 mod relay;
 mod retention;
+mod version;
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::JoinHandle;
@@ -32,12 +35,13 @@ use rdkafka::error::KafkaError;
 use rdkafka::{Offset, TopicPartitionList};
 
 use self::append::Appender;
+use self::blocking::blocking;
 use self::clients::Clients;
 use self::member::Member;
 use self::open::Wishes;
 use self::place::Place;
 use self::reader::Reader;
-use self::relay::{Relay, blocking};
+use self::relay::Relay;
 use self::retention::Retention;
 use crate::log::{Appended, EventLog, LogError, OutboxBatch, PartitionOffsets, ReadBatch, Record};
 use crate::share::Membership;
@@ -109,7 +113,7 @@ impl KafkaLog {
             member: Mutex::default(),
             server: Some(server),
         };
-        blocking(move || {
+        blocking(meta::patience(&place), move || {
             clients.prepare()?;
             for progress in found.outboxes.values() {
                 loss::check(&clients, &reader, progress)?;
@@ -125,7 +129,7 @@ impl KafkaLog {
         question: impl FnOnce(&Reader) -> Result<T, LogError> + Send + 'static,
     ) -> Result<T, LogError> {
         let reader = Arc::clone(&self.reader);
-        blocking(move || question(&reader)).await
+        blocking(self.clients.place.patience(), move || question(&reader)).await
     }
 
     /// Tells the landing group, for tools that show how far it is behind.

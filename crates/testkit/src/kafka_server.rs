@@ -1,8 +1,10 @@
-//! A real Kafka for tests: one broker on free ports with a folder of its own, killed, stopped and started again at will, and
+//! A real Kafka for tests: brokers on free ports with folders of their own, killed, stopped and started again at will, and
 //! gone with the test, however that ends.
 
+mod cluster;
 mod settings;
 mod wire;
+mod zookeeper;
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -10,15 +12,23 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use self::settings::Ports;
+pub use self::cluster::KafkaCluster;
+use self::settings::{Node, Ports};
+use self::zookeeper::ZooKeeper;
 use crate::network::Network;
 use crate::process::{Process, free_port, insist};
 
 /// The folder of the broker's jars.
 pub const VARIABLE: &str = "GAMEPIPE_TEST_KAFKA";
 
+/// The folder of the jars of a broker that is too old.
+pub const OLD_VARIABLE: &str = "GAMEPIPE_TEST_KAFKA_OLD";
+
 /// How long a broker may take until it answers: two seconds on an idle machine.
 const START_DEADLINE: Duration = Duration::from_secs(90);
+
+/// How often a broker is looked at that starts or ends.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// How often a start is tried: another process may take a free port first.
 const START_ATTEMPTS: usize = 5;
@@ -44,6 +54,8 @@ pub struct Options {
     pub measured: bool,
     /// A listener behind a network that can be cut: [`KafkaServer::network`].
     pub behind_network: bool,
+    /// Run the jars of [`OLD_VARIABLE`].
+    pub old: bool,
 }
 
 /// A running broker.
@@ -53,8 +65,11 @@ pub struct KafkaServer {
     jars: PathBuf,
     options: Options,
     ports: Ports,
+    node: Node,
     process: Option<Process>,
     network: Option<Network>,
+    /// For versions that need one.
+    zookeeper: Option<ZooKeeper>,
 }
 
 impl KafkaServer {
@@ -63,46 +78,60 @@ impl KafkaServer {
     /// # Panics
     /// When it can't be started; the message says why.
     pub fn start(options: Options) -> Self {
-        let Some(jars) = std::env::var_os(VARIABLE) else {
-            panic!(
-                "where are Kafka's jars? use `cargo xtask test`, which fetches them, or set {VARIABLE} to their folder"
-            );
-        };
-        let folder = match tempfile::tempdir() {
-            Ok(folder) => folder,
-            Err(error) => panic!("no temporary folder: {error}"),
-        };
-        let mut server = Self {
-            folder,
-            jars: jars.into(),
-            options,
-            ports: Ports::default(),
-            process: None,
-            network: None,
-        };
-        if server.options.tls {
-            settings::make_certificate(server.path());
-        }
+        let mut server = Self::new(options);
         for _ in 0..START_ATTEMPTS {
-            server.ports = Ports {
-                plain: free_port(),
-                controller: free_port(),
-                sasl: free_port(),
-                tls: free_port(),
-                behind: free_port(),
-                network: 0,
-            };
-            if server.options.behind_network {
-                let network = Network::to(server.ports.behind);
-                server.ports.network = network.port();
-                server.network = Some(network);
-            }
+            server.choose_ports();
+            server.node = Node::alone(&server.ports);
             server.format();
             if server.spawn() {
                 return server;
             }
         }
         panic!("Kafka does not start: {}", server.log());
+    }
+
+    /// One that was not started yet.
+    fn new(options: Options) -> Self {
+        let variable = if options.old { OLD_VARIABLE } else { VARIABLE };
+        let Some(jars) = std::env::var_os(variable) else {
+            panic!(
+                "where are Kafka's jars? use `cargo xtask test`, which fetches them, or set {variable} to their folder"
+            );
+        };
+        let folder = match tempfile::tempdir() {
+            Ok(folder) => folder,
+            Err(error) => panic!("no temporary folder: {error}"),
+        };
+        let server = Self {
+            folder,
+            jars: jars.into(),
+            options,
+            ports: Ports::default(),
+            node: Node::default(),
+            process: None,
+            network: None,
+            zookeeper: None,
+        };
+        if server.options.tls {
+            settings::make_certificate(server.path());
+        }
+        server
+    }
+
+    fn choose_ports(&mut self) {
+        self.ports = Ports {
+            plain: free_port(),
+            controller: free_port(),
+            sasl: free_port(),
+            tls: free_port(),
+            behind: free_port(),
+            network: 0,
+        };
+        if self.options.behind_network {
+            let network = Network::to(self.ports.behind);
+            self.ports.network = network.port();
+            self.network = Some(network);
+        }
     }
 
     /// A broker for all tests of a process whose topics have names of their own.
@@ -166,6 +195,25 @@ impl KafkaServer {
         self.process = None;
     }
 
+    /// Asks it to end (SIGTERM) and waits: it hands the partitions that it leads to others first.
+    ///
+    /// # Panics
+    /// When it does not end.
+    pub fn stop(&mut self) {
+        self.signal("TERM");
+        let begun = Instant::now();
+        while self.is_alive() {
+            assert!(begun.elapsed() < START_DEADLINE, "no end: {}", self.log());
+            std::thread::sleep(PAUSE);
+        }
+        self.process = None;
+    }
+
+    /// True while its process runs.
+    pub fn is_alive(&self) -> bool {
+        self.process.as_ref().is_some_and(Process::is_alive)
+    }
+
     /// Starts it again, on the same ports and folder.
     ///
     /// # Panics
@@ -209,8 +257,18 @@ impl KafkaServer {
     }
 
     /// Makes an empty broker's folder, for the ports that it has now.
-    fn format(&self) {
-        settings::write(self.path(), &self.ports, &self.options);
+    fn format(&mut self) {
+        if ZooKeeper::is_needed(&self.jars) {
+            let java = self.java();
+            let zookeeper = self
+                .zookeeper
+                .get_or_insert_with(|| ZooKeeper::start(self.folder.path(), java));
+            self.node.zookeeper = Some(zookeeper.port());
+        }
+        settings::write(self.path(), &self.ports, &self.options, &self.node);
+        if self.node.zookeeper.is_some() {
+            return;
+        }
         let mut arguments = self.java();
         arguments.extend(settings::format_arguments(self.path(), &self.options));
         let output = std::process::Command::new("java").args(&arguments).output();
@@ -227,6 +285,11 @@ impl KafkaServer {
 
     /// True when it answers in time.
     fn spawn(&mut self) -> bool {
+        self.launch();
+        self.answers()
+    }
+
+    fn launch(&mut self) {
         self.process = None;
         let opened = std::fs::File::options()
             .create(true)
@@ -239,15 +302,19 @@ impl KafkaServer {
         let mut arguments = self.java();
         arguments.push("kafka.Kafka".to_owned());
         arguments.push(settings::path(self.path()).display().to_string());
-        let process = Process::start("java", &arguments, log);
+        self.process = Some(Process::start("java", &arguments, log));
+    }
+
+    /// Waits until it answers; false when it ends or the time is up.
+    fn answers(&mut self) -> bool {
         let begun = Instant::now();
-        while begun.elapsed() < START_DEADLINE && process.is_alive() {
+        while begun.elapsed() < START_DEADLINE && self.is_alive() {
             if wire::has_brokers(self.ports.plain) {
-                self.process = Some(process);
                 return true;
             }
-            std::thread::sleep(Duration::from_millis(20));
+            std::thread::sleep(PAUSE);
         }
+        self.process = None;
         false
     }
 
@@ -256,6 +323,8 @@ impl KafkaServer {
         // A small heap, and a compiler that is quick rather than good: a test broker lives for seconds.
         let (heap, collector, compiler) = if self.options.measured {
             ("-Xmx1g", "-XX:+UseG1GC", "-XX:TieredStopAtLevel=4")
+        } else if self.node.has_peers() {
+            ("-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
         } else {
             ("-Xmx320m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
         };

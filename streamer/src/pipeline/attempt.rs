@@ -1,6 +1,7 @@
 //! One attempt: lands one share of the partitions from the resume point on, until the share changes, the word to stop, or
 //! trouble.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,6 +26,8 @@ const SHUTDOWN_SECONDS: u64 = 10;
 /// How long what is held may take to land after the share has changed: who gets the partitions is waiting for it, and goes
 /// on without it after a few seconds more. Landing pauses for less than 5 s in all.
 const HANDOVER: Duration = Duration::from_secs(3);
+/// How long the first share may take to come. More processes than partitions get none.
+const FIRST_SHARE: Duration = Duration::from_secs(15);
 
 /// Where an attempt begins.
 #[derive(Debug)]
@@ -44,10 +47,11 @@ impl Streamer {
         shutdown: &Shutdown,
     ) -> Result<(), StreamerError> {
         if share.partitions.is_empty() {
-            self.probes.ready(PART);
             self.lag.begins(&[]);
+            let changes = membership.changed(share.turn);
             tokio::select! {
-                () = membership.changed(share.turn) => {}
+                never = self.stand_by(share) => match never {},
+                () = changes => {}
                 () = shutdown.cancelled() => {}
             }
             return Ok(());
@@ -74,6 +78,16 @@ impl Streamer {
                 Ok(())
             }
         }
+    }
+
+    /// Is ready without any partitions: at once when others have taken them, after a while when none has come yet. Who restarts
+    /// one process after the other goes on when this one is ready, and no sooner should all be given anew.
+    async fn stand_by(&self, share: &Share) -> Infallible {
+        if share.turn == 0 {
+            tokio::time::sleep(FIRST_SHARE).await;
+        }
+        self.probes.ready(PART);
+        std::future::pending().await
     }
 
     async fn stages(

@@ -1,6 +1,6 @@
 //! The roles' processes die, stall and are restarted.
 
-use anyhow::Context;
+use std::collections::BTreeMap;
 
 use gamepipe_tests::failpoints::{KAFKA_RELAY, LANDING, RELAY, STATE};
 
@@ -44,18 +44,64 @@ fn death_at_every_failpoint_loses_and_doubles_nothing() -> Result<()> {
 #[test]
 fn rolling_restarts_of_three_streamers_lose_and_double_nothing() -> Result<()> {
     let mut scene = Scene::start("rolling restarts", shared_services(), [1, 3, 1])?;
-    for round in 0..6 {
+    scene.lands()?;
+    let first = newest_epoch(&scene)?;
+    for _ in 0..3 {
         scene.answers(50)?;
         let streamer = scene.platform.of(Role::Streamer)[0];
-        if round % 2 == 0 {
-            let status = streamer.stop()?;
-            ensure!(status.success(), "{status}: {}", streamer.output());
-        } else {
-            streamer.kill()?;
-        }
+        let status = streamer.stop()?;
+        ensure!(status.success(), "{status}: {}", streamer.output());
         scene.replace(Role::Streamer)?;
     }
+    scene.lands()?;
+    let stopped = newest_epoch(&scene)?;
+    eprintln!("stopped in turn: {}", stalls(&scene, first, stopped)?);
+    for _ in 0..3 {
+        scene.answers(50)?;
+        scene.platform.of(Role::Streamer)[0].kill()?;
+        scene.replace(Role::Streamer)?;
+    }
+    scene.lands()?;
+    let killed = newest_epoch(&scene)?;
+    eprintln!("killed in turn: {}", stalls(&scene, stopped, killed)?);
     scene.check()
+}
+
+fn newest_epoch(scene: &Scene) -> Result<u64> {
+    let newest = scene
+        .platform
+        .sql()?
+        .value("select max(epoch) from arena_raw.\"_epochs\"")?;
+    newest.as_u64().context("no epoch")
+}
+
+/// How long no events landed at most between two epochs: any at all, and of one partition.
+fn stalls(scene: &Scene, first: u64, last: u64) -> Result<String> {
+    let rows = scene.platform.sql()?.rows(&format!(
+        "select to_unixtime(committed_at), ranges from arena_raw.\"_epochs\" where epoch between {first} and {last} and records > 0 order by epoch"
+    ))?;
+    let mut any = (None, 0.0);
+    let mut each = BTreeMap::new();
+    for row in &rows {
+        let at = row[0].as_f64().context("no time")?;
+        let longer = |(before, longest): (Option<f64>, f64)| {
+            (Some(at), longest.max(at - before.unwrap_or(at)))
+        };
+        any = longer(any);
+        let ranges: Vec<Value> = serde_json::from_str(row[1].as_str().context("no ranges")?)?;
+        for range in ranges.iter().filter(|range| range["from"] != range["to"]) {
+            let partition = range["partition"].as_u64().context("no partition")?;
+            let known = each.entry(partition).or_insert((None, 0.0));
+            *known = longer(*known);
+        }
+    }
+    let of_one = each.values().map(|(_, longest)| *longest);
+    Ok(format!(
+        "landing stalled {:.2} s at most, of one partition {:.2} s, in {} epochs",
+        any.1,
+        of_one.fold(0.0, f64::max),
+        rows.len()
+    ))
 }
 
 #[test]
@@ -67,38 +113,12 @@ fn a_streamer_that_was_stopped_beyond_its_session_and_wakes_doubles_nothing() ->
         let zombie = scene.platform.of(Role::Streamer)[0];
         zombie.signal("STOP")?;
         // The other one must take all partitions over and land what comes.
-        let woken = landed_without(&scene);
+        let woken = scene.lands();
         scene.platform.of(Role::Streamer)[0].signal("CONT")?;
         woken?;
         scene.answers(50)?;
     }
     scene.check()
-}
-
-/// Waits until all that is on the log now has landed.
-fn landed_without(scene: &Scene) -> Result<()> {
-    let (api, sql) = (scene.platform.api()?, scene.platform.sql()?);
-    let log = api.get("/v1/log")?.json()?;
-    let newest = "select ranges from arena_raw.\"_epochs\" order by epoch desc limit 1";
-    wait_for(
-        "the other streamer to land all partitions",
-        PATIENCE,
-        || {
-            let rows = sql.rows(newest)?;
-            let text = rows
-                .first()
-                .and_then(|row| row[0].as_str())
-                .context("no epoch")?;
-            let ranges: Vec<serde_json::Value> = serde_json::from_str(text)?;
-            let highs = log["partitions"].as_array().context("no partitions")?;
-            let landed = highs
-                .iter()
-                .zip(&ranges)
-                .all(|(high, range)| range["to"].as_u64() >= high["high"].as_u64());
-            Ok(landed.then_some(()))
-        },
-    )
-    .with_context(|| scene.platform.output())
 }
 
 #[test]
@@ -116,26 +136,7 @@ fn the_api_that_relays_dies_or_stalls_and_another_takes_over() -> Result<()> {
         }
         scene.platform.of(Role::Api)[0].kill()?;
         scene.replace(Role::Api)?;
-        outbox_drains(&scene)?;
+        scene.outbox_drains()?;
     }
     scene.check()
-}
-
-/// Waits until events move again from the outbox to the log.
-fn outbox_drains(scene: &Scene) -> Result<()> {
-    let before = high(scene)?;
-    wait_for("the relay to go on", PATIENCE, || {
-        Ok((high(scene)? > before).then_some(()))
-    })
-    .with_context(|| scene.platform.output())
-}
-
-fn high(scene: &Scene) -> Result<u64> {
-    let api = scene.platform.of(Role::Api)[0].client("api")?;
-    let log = api.get("/v1/log")?.json()?;
-    let partitions = log["partitions"].as_array().context("no partitions")?;
-    Ok(partitions
-        .iter()
-        .filter_map(|partition| partition["high"].as_u64())
-        .sum())
 }

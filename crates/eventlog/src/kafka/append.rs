@@ -7,11 +7,11 @@ use rdkafka::error::KafkaError;
 use rdkafka::producer::Producer as _;
 use rdkafka::util::Timeout;
 
-use super::clients::Clients;
+use super::clients::{Clients, drop_later, drop_when_unused};
 use super::context::Context;
 use super::headers::headers_of;
 use super::problem::explain;
-use super::produce::{self, Call, Outgoing, Producer, check_size};
+use super::produce::{self, Call, NO_REPORT, Outgoing, Producer, check_size};
 use super::reader::Reader;
 use crate::log::{Appended, LogError, Position, Record, partition_of};
 
@@ -54,7 +54,7 @@ impl Appender {
         let producer = self.producer()?;
         let outcome = self.send(&producer, &records).await;
         outcome.map_err(|error| {
-            self.replace_if_dead(&producer);
+            self.replace_if_dead(&producer, &error);
             explain(&self.clients.place, &self.context, "append events", &error)
         })
     }
@@ -102,10 +102,14 @@ impl Appender {
         Ok(Arc::clone(slot.insert(Arc::new(made))))
     }
 
-    /// A producer that has lost track of what the brokers have can't be used any more; the next append makes another.
-    fn replace_if_dead(&self, producer: &Arc<Producer>) {
-        let Some((code, reason)) = producer.client().fatal_error() else {
-            return;
+    /// A producer that has lost track of what the brokers have, or says nothing more, can't be used any more; the next append
+    /// makes another.
+    fn replace_if_dead(&self, producer: &Arc<Producer>, error: &KafkaError) {
+        let is_silent = error.rdkafka_error_code() == Some(NO_REPORT);
+        let (code, reason) = match producer.client().fatal_error() {
+            Some(fatal) => fatal,
+            None if is_silent => (NO_REPORT, "it reports nothing".to_owned()),
+            None => return,
         };
         let mut slot = self.lock();
         if slot
@@ -113,7 +117,9 @@ impl Appender {
             .is_some_and(|current| Arc::ptr_eq(current, producer))
         {
             tracing::warn!(kafka.code = %code, reason, "the producer is replaced");
-            *slot = None;
+            if let Some(dead) = slot.take() {
+                drop_when_unused(dead);
+            }
         }
     }
 
@@ -123,10 +129,12 @@ impl Appender {
 
     /// Waits a little for what is under way.
     pub(super) fn close(&self) {
-        if let Some(producer) = self.lock().take()
-            && let Err(error) = producer.flush(Timeout::After(FLUSH))
-        {
+        let Some(producer) = self.lock().take() else {
+            return;
+        };
+        if let Err(error) = producer.flush(Timeout::After(FLUSH)) {
             tracing::warn!(%error, "events that were not acknowledged are given up");
         }
+        drop_later(producer);
     }
 }

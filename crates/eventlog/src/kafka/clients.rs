@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::admin::AdminClient;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 
+use super::alarm::Alarm;
 use super::context::Context;
 use super::place::Place;
 use super::problem::explain;
@@ -41,8 +42,28 @@ pub(super) fn drop_later<T: Send + 'static>(client: T) {
     }
 }
 
-/// How long an idle poll waits: what a drop of the log waits for it.
+/// Drops a client that others use still, when they are done with it: none of them has to wait for its threads.
+pub(super) fn drop_when_unused<T: Send + Sync + 'static>(client: Arc<T>) {
+    let waiting = std::thread::Builder::new().spawn(move || {
+        while Arc::strong_count(&client) > 1 {
+            std::thread::sleep(POLL);
+        }
+    });
+    if let Err(error) = waiting {
+        tracing::debug!(%error, "a client was not dropped in the background");
+    }
+}
+
+/// How often reports are looked for: what a drop of the log waits for it.
 const POLL: Duration = Duration::from_millis(100);
+
+/// How long a look who leads may take.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// After the wall clock was set back, clients are woken for this long and this often: each of their threads waits a second at
+/// most, as it believes, and not all are met at a time.
+const WAKING: Duration = Duration::from_secs(60);
+const WAKE_EVERY: Duration = Duration::from_secs(1);
 
 /// How much of a partition one answer brings at most; more only delays the first record of it.
 const MAX_FETCH_BYTES: usize = 1 << 20;
@@ -132,12 +153,33 @@ impl Clients {
 
     /// Serves what the clients report, until [`Clients::end`].
     pub(super) fn serve(&self, mut at_times: impl FnMut()) {
+        let mut alarm = Alarm::new(&self.place.clock);
+        let (mut set_back, mut woken) = (None, Instant::now());
         while !self.ends.load(Ordering::Acquire) {
             // Records come through queues of their own; here there are reports only, which the context takes.
-            let _ = self.stable.poll(POLL);
+            let _ = self.stable.poll(Duration::ZERO);
             let _ = self.committed.poll(Duration::ZERO);
             let _ = self.raw.poll(Duration::ZERO);
             at_times();
+            if alarm.rings() {
+                set_back = Some(Instant::now());
+            }
+            let wakes = set_back.is_some_and(|since: Instant| since.elapsed() < WAKING);
+            if wakes && woken.elapsed() >= WAKE_EVERY {
+                self.wake();
+                woken = Instant::now();
+            }
+            // Not in a poll: it would wait for as long as the wall clock is set back.
+            std::thread::sleep(POLL);
+        }
+    }
+
+    /// Has the clients' threads look at what there is to do.
+    fn wake(&self) {
+        let _ = self.stable.assignment();
+        for client in [&*self.stable, &self.committed, &self.raw] {
+            // Nobody waits for the answer.
+            let _ = client.fetch_metadata(Some(&self.place.topic), Duration::ZERO);
         }
     }
 
@@ -178,8 +220,50 @@ impl Clients {
         Ok(found.into_iter().map(Option::unwrap_or_default).collect())
     }
 
-    /// One request for all partitions of a broker: the names of the ends are times, too.
+    /// What [`Self::try_list`] gives; it is tried once more where leaders have moved.
     fn list(
+        &self,
+        consumer: &Consume,
+        what: Offset,
+        partitions: u32,
+    ) -> KafkaResult<Vec<Option<u64>>> {
+        self.asking_leaders(consumer, &self.place.topic, || {
+            self.try_list(consumer, what, partitions)
+        })
+    }
+
+    /// Asks something of a topic's leaders. Who only asks goes on believing in the leaders that there were for a minute and a
+    /// half: after a failure the client has to be told to look who leads now.
+    pub(super) fn asking_leaders<T>(
+        &self,
+        consumer: &Consume,
+        topic: &str,
+        ask: impl Fn() -> KafkaResult<T>,
+    ) -> KafkaResult<T> {
+        let asked = ask();
+        let Err(error) = &asked else {
+            return asked;
+        };
+        let has_looked = consumer.fetch_metadata(Some(topic), LOOK).is_ok();
+        // Other failures have taken their time.
+        let has_moved = matches!(
+            error.rdkafka_error_code(),
+            Some(
+                RDKafkaErrorCode::LeaderNotAvailable
+                    | RDKafkaErrorCode::NotLeaderForPartition
+                    | RDKafkaErrorCode::FencedLeaderEpoch
+                    | RDKafkaErrorCode::UnknownLeaderEpoch
+                    | RDKafkaErrorCode::DestroyBroker
+            )
+        );
+        if has_looked && has_moved {
+            return ask();
+        }
+        asked
+    }
+
+    /// One request for all partitions of a broker: the names of the ends are times, too.
+    fn try_list(
         &self,
         consumer: &Consume,
         what: Offset,

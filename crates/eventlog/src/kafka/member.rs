@@ -12,6 +12,8 @@ use rdkafka::error::KafkaError;
 use rdkafka::{ClientContext, TopicPartitionList};
 use tokio::sync::watch;
 
+use super::alarm::Alarm;
+use super::clients::drop_when_unused;
 use super::context::Context;
 use super::place::Place;
 use super::problem::explain;
@@ -21,24 +23,32 @@ use crate::share::{Membership, Share};
 /// How long partitions that are taken away wait for what is under way with them. A rebalance of the whole group waits with them.
 const SETTLE: Duration = Duration::from_secs(3);
 
-/// How long one poll of the group waits: what leaving waits for the thread.
-const POLL: Duration = Duration::from_millis(100);
+/// How often the group is looked at. The library's own waits end by the wall clock, and one that is set back by hours would
+/// keep the thread as long.
+const POLL: Duration = Duration::from_millis(20);
+
+/// How often the library's main thread, which waits in the same way, is asked something, so that it wakes and goes on telling
+/// the group that this process is there. By itself it looks once a second whether it is time to.
+const NUDGE: Duration = Duration::from_millis(150);
 
 /// How long a member that is dropped may take to leave, and how often it is looked at.
 const LEAVING: Duration = Duration::from_secs(2);
 const LEAVING_POLL: Duration = Duration::from_millis(5);
 
+type Consume = BaseConsumer<Group>;
+
 /// A member of a group, until it is dropped.
 #[derive(Debug)]
 pub(super) struct Member {
     state: Arc<State>,
-    consumer: Weak<BaseConsumer<Group>>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 #[derive(Debug)]
 struct State {
     group: String,
+    /// The one that is in the group.
+    consumer: Mutex<Weak<Consume>>,
     share: watch::Sender<Share>,
     settled: Mutex<u64>,
     settles: Condvar,
@@ -49,23 +59,24 @@ struct State {
 
 impl Member {
     /// Joins a group that shares a topic and waits for work to settle before it gives partitions away.
-    pub(super) fn join(place: &Place, group: &str, topic: &str) -> Result<Self, LogError> {
+    pub(super) fn join(place: &Arc<Place>, group: &str, topic: &str) -> Result<Self, LogError> {
         Self::start(place, group, topic, SETTLE)
     }
 
     /// Joins a group whose members do nothing that must settle.
-    pub(super) fn stand(place: &Place, group: &str, topic: &str) -> Result<Self, LogError> {
+    pub(super) fn stand(place: &Arc<Place>, group: &str, topic: &str) -> Result<Self, LogError> {
         Self::start(place, group, topic, Duration::ZERO)
     }
 
     fn start(
-        place: &Place,
+        place: &Arc<Place>,
         group: &str,
         topic: &str,
         patience: Duration,
     ) -> Result<Self, LogError> {
         let state = Arc::new(State {
             group: group.to_owned(),
+            consumer: Mutex::default(),
             share: watch::Sender::new(Share {
                 turn: 0,
                 partitions: Vec::new(),
@@ -75,44 +86,39 @@ impl Member {
             ends: AtomicBool::new(false),
             patience,
         });
-        let context = Context::default();
-        let fail =
-            |error: KafkaError| explain(place, &context, &format!("join group {group}"), &error);
-        let group_context = Group {
-            context: context.clone(),
-            state: Arc::clone(&state),
-        };
-        let consumer: BaseConsumer<Group> = place
-            .member(group)
-            .create_with_context(group_context)
-            .map_err(fail)?;
-        consumer.subscribe(&[topic]).map_err(fail)?;
-        let consumer = Arc::new(consumer);
-        let weak = Arc::downgrade(&consumer);
-        let polling = Arc::clone(&state);
+        let mut consumer = state.enter(place, topic)?;
+        let (polling, place, topic) = (Arc::clone(&state), Arc::clone(place), topic.to_owned());
+        let mut alarm = Alarm::new(&place.clock);
         let thread = std::thread::Builder::new()
             .name("kafka-group".to_owned())
             .spawn(move || {
+                let mut nudged = Instant::now();
                 while !polling.ends.load(Ordering::Acquire) {
                     // What is fetched before a partition is paused is of no use here.
-                    let _ = consumer.poll(POLL);
+                    if consumer.poll(Duration::ZERO).is_none() {
+                        std::thread::sleep(POLL);
+                    }
+                    if nudged.elapsed() >= NUDGE {
+                        let _ = consumer.assignment();
+                        nudged = Instant::now();
+                    }
+                    if alarm.rings() {
+                        polling.enter_again(&place, &topic, &mut consumer);
+                    }
                 }
                 // Dropping the consumer leaves the group.
             })
             .map_err(|error| LogError::Unavailable(format!("can't start a thread: {error}")))?;
         Ok(Self {
             state,
-            consumer: weak,
             thread: Mutex::new(Some(thread)),
         })
     }
 
     /// Commits offsets for the group, without waiting; `false` when this process is not in it any more.
     pub(super) fn commit(&self, offsets: &TopicPartitionList) -> bool {
-        match self.consumer.upgrade() {
-            Some(consumer) => consumer.commit(offsets, CommitMode::Async).is_ok(),
-            None => false,
-        }
+        let consumer = self.state.lock_consumer().upgrade();
+        consumer.is_some_and(|consumer| consumer.commit(offsets, CommitMode::Async).is_ok())
     }
 
     /// Tells the thread to leave the group and end.
@@ -139,6 +145,47 @@ impl Drop for Member {
 }
 
 impl State {
+    /// Makes the one that joins the group.
+    fn enter(self: &Arc<Self>, place: &Place, topic: &str) -> Result<Arc<Consume>, LogError> {
+        let context = Context::default();
+        let doing = format!("join group {}", self.group);
+        let fail = |error: KafkaError| explain(place, &context, &doing, &error);
+        let group = Group {
+            context: context.clone(),
+            state: Arc::clone(self),
+            has_gone: AtomicBool::new(false),
+        };
+        let consumer: Consume = place
+            .member(&self.group)
+            .create_with_context(group)
+            .map_err(fail)?;
+        consumer.subscribe(&[topic]).map_err(fail)?;
+        let consumer = Arc::new(consumer);
+        *self.lock_consumer() = Arc::downgrade(&consumer);
+        Ok(consumer)
+    }
+
+    /// Joins anew after the wall clock was set back: the library's threads may wait for hours where the brokers are away.
+    fn enter_again(self: &Arc<Self>, place: &Place, topic: &str, consumer: &mut Arc<Consume>) {
+        tracing::warn!(
+            kafka.group = self.group,
+            "the wall clock was set back: joining the group anew"
+        );
+        consumer.context().has_gone.store(true, Ordering::Release);
+        self.change(Vec::clear);
+        match self.enter(place, topic) {
+            Ok(new) => drop_when_unused(std::mem::replace(consumer, new)),
+            Err(error) => {
+                tracing::warn!(%error, "the group is not joined anew");
+                consumer.context().has_gone.store(false, Ordering::Release);
+            }
+        }
+    }
+
+    fn lock_consumer(&self) -> MutexGuard<'_, Weak<Consume>> {
+        self.consumer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn change(&self, change: impl FnOnce(&mut Vec<u32>)) -> u64 {
         let mut turn = 0;
         self.share.send_if_modified(|share| {
@@ -208,6 +255,8 @@ impl Membership for Member {
 struct Group {
     context: Context,
     state: Arc<State>,
+    /// Another one has taken its place.
+    has_gone: AtomicBool,
 }
 
 impl ClientContext for Group {
@@ -225,6 +274,9 @@ impl ConsumerContext for Group {
         let Rebalance::Revoke(list) = rebalance else {
             return;
         };
+        if self.has_gone.load(Ordering::Acquire) {
+            return;
+        }
         let taken = partitions(list);
         let is_lost = consumer.assignment_lost();
         let turn = self
@@ -245,7 +297,8 @@ impl ConsumerContext for Group {
             tracing::debug!(%error, "a partition of the group is not paused");
         }
         let given = partitions(list);
-        if self.state.ends.load(Ordering::Acquire) {
+        let has_gone = self.has_gone.load(Ordering::Acquire);
+        if has_gone || self.state.ends.load(Ordering::Acquire) {
             return;
         }
         tracing::info!(kafka.group = self.state.group, share.given = ?given, "partitions were given");

@@ -136,6 +136,11 @@ pub(super) fn longest_transaction(place: &Place) -> Duration {
     (place.timeout * 2).max(MIN_TRANSACTION)
 }
 
+/// What [`load`] takes at most, with the questions that are asked around it.
+pub(super) fn patience(place: &Place) -> Duration {
+    place.patience() * 2 + longest_transaction(place) + CLEANUP
+}
+
 /// Reads all of it. Blocks.
 pub(super) fn load(clients: &Clients, until: Until) -> Result<Meta, LogError> {
     let place = &clients.place;
@@ -147,8 +152,10 @@ pub(super) fn load(clients: &Clients, until: Until) -> Result<Meta, LogError> {
         Until::Settled => (&clients.raw, longest_transaction(place) + CLEANUP),
     };
     let deadline = Instant::now() + place.timeout + patience;
-    let (_, end) = asked
-        .fetch_watermarks(&place.meta, partition, place.timeout)
+    let (_, end) = clients
+        .asking_leaders(asked, &place.meta, || {
+            asked.fetch_watermarks(&place.meta, partition, place.timeout)
+        })
         .map_err(fail)?;
     let end = u64::try_from(end).unwrap_or(0);
     let consumer: Consume = place

@@ -8,10 +8,11 @@ use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::util::Timeout;
 
-use super::clients::Clients;
+use super::blocking::blocking;
+use super::clients::{Clients, drop_later};
 use super::meta::{self, Generation, Meta, Until};
 use super::produce::{self, Call, MAX_MESSAGE_BYTES, Outgoing};
-use super::relay::blocking;
+use super::version;
 use crate::log::LogError;
 
 /// How long brokers may take to be found. A process that can't find them says so within 10 s.
@@ -22,6 +23,9 @@ const ATTEMPT: Duration = Duration::from_millis(500);
 
 /// A segment of the topic beside the events is rolled at this size, so that it can be compacted: it is read whole at every start.
 const META_SEGMENT_BYTES: &str = "4194304";
+
+/// Records may be from any time; brokers refuse what is more than an hour ahead by default.
+const ANY_TIME: &str = "9223372036854775807";
 
 /// How many partitions a log may have.
 const MAX_PARTITIONS: u32 = 1024;
@@ -47,7 +51,8 @@ pub(super) async fn open(
     }
     let place = Arc::clone(&clients.place);
     let reached = Arc::clone(clients);
-    blocking(move || reach(&reached)).await?;
+    blocking(REACH * 2, move || reach(&reached)).await?;
+    version::check(clients).await?;
     let events = ensure(clients, &place.topic, Kind::Events, wishes).await?;
     let of_meta = ensure(clients, &place.meta, Kind::Meta, wishes).await?;
     if of_meta != 1 {
@@ -58,7 +63,8 @@ pub(super) async fn open(
     }
     let looked = Arc::clone(clients);
     // What relays are at matters to their outboxes alone.
-    let mut found = blocking(move || meta::load(&looked, Until::Committed)).await?;
+    let limit = meta::patience(&place);
+    let mut found = blocking(limit, move || meta::load(&looked, Until::Committed)).await?;
     let generation = match found.generation.take() {
         Some(generation) => generation,
         None => {
@@ -133,7 +139,7 @@ async fn ensure(
     let mut is_made = false;
     loop {
         let (asked, name) = (Arc::clone(clients), topic.to_owned());
-        match blocking(move || partitions(&asked, &name)).await? {
+        match blocking(clients.place.patience(), move || partitions(&asked, &name)).await? {
             Some(count) => {
                 if !is_made {
                     // Nothing waits for what can only warn.
@@ -194,8 +200,30 @@ async fn create(
     kind: Kind,
     wishes: Wishes,
 ) -> Result<(), LogError> {
-    let place = &clients.place;
-    let fail = |error: KafkaError| clients.explain(&format!("make topic {topic}"), &error);
+    let (timeout, fail) = (clients.place.timeout, |error: KafkaError| {
+        clients.explain(&format!("make topic {topic}"), &error)
+    });
+    let options = AdminOptions::new()
+        .request_timeout(Some(Timeout::After(timeout)))
+        .operation_timeout(Some(Timeout::After(timeout)));
+    let admin = clients.admin()?;
+    let (client, largest) = (admin.client().map_err(fail)?, MAX_MESSAGE_BYTES.to_string());
+    let plain = || new_topic(topic, kind, wishes, &largest);
+    // A process whose clock is hours ahead appends all the same. Brokers know this since 3.6.
+    let open = plain().set("message.timestamp.after.max.ms", ANY_TIME);
+    for (new, is_last) in [(open, false), (plain(), true)] {
+        let results = client.create_topics([&new], &options).await.map_err(fail)?;
+        match results.into_iter().next() {
+            Some(Err((_, RDKafkaErrorCode::InvalidConfig))) if !is_last => {}
+            None | Some(Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists))) => break,
+            Some(Err((_, code))) => return Err(fail(KafkaError::AdminOp(code))),
+        }
+    }
+    tracing::info!(kafka.topic = topic, "the topic was made");
+    Ok(())
+}
+
+fn new_topic<'a>(topic: &'a str, kind: Kind, wishes: Wishes, largest: &'a str) -> NewTopic<'a> {
     // -1 is the brokers' own default.
     let replication = match i32::from(wishes.replication) {
         0 => -1,
@@ -205,43 +233,20 @@ async fn create(
         Kind::Events => i32::try_from(wishes.partitions).unwrap_or(1),
         Kind::Meta => 1,
     };
-    let largest = MAX_MESSAGE_BYTES.to_string();
-    let mut new = NewTopic::new(topic, count, TopicReplication::Fixed(replication));
-    new = match kind {
+    let new = NewTopic::new(topic, count, TopicReplication::Fixed(replication));
+    match kind {
         // What has not landed must never expire; what has landed is removed by us.
         Kind::Events => new
             .set("cleanup.policy", "delete")
             .set("retention.ms", "-1")
             .set("retention.bytes", "-1")
             .set("message.timestamp.type", "CreateTime")
-            .set("max.message.bytes", &largest),
+            .set("max.message.bytes", largest),
         Kind::Meta => new
             .set("cleanup.policy", "compact")
             .set("segment.bytes", META_SEGMENT_BYTES)
             .set("min.cleanable.dirty.ratio", "0.1"),
-    };
-    let timeout = Some(Timeout::After(place.timeout));
-    let options = AdminOptions::new()
-        .request_timeout(timeout)
-        .operation_timeout(timeout);
-    let admin = clients.admin()?;
-    let making = admin
-        .client()
-        .map_err(fail)?
-        .create_topics([&new], &options);
-    let results = making.await.map_err(fail)?;
-    for result in results {
-        match result {
-            Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
-            Err((_, code)) => return Err(fail(KafkaError::AdminOp(code))),
-        }
     }
-    tracing::info!(
-        kafka.topic = topic,
-        log.partitions = count,
-        "the topic was made"
-    );
-    Ok(())
 }
 
 /// Warns when a topic that others have made may lose what has not landed. One that may not be looked at is taken as it is.
@@ -290,7 +295,7 @@ async fn check_settings(clients: Arc<Clients>, topic: String, kind: Kind) {
 async fn offer(clients: &Arc<Clients>, partitions: u32) -> Result<Generation, LogError> {
     let place = &clients.place;
     let asked = Arc::clone(clients);
-    let ends = blocking(move || asked.raw_highs(partitions)).await?;
+    let ends = blocking(place.patience(), move || asked.raw_highs(partitions)).await?;
     let used = ends.iter().any(|end| *end > 0);
     let id = new_id(clients);
     if !used {
@@ -313,15 +318,12 @@ async fn offer(clients: &Arc<Clients>, partitions: u32) -> Result<Generation, Lo
         for delivered in produce::reports(place, answer).await.map_err(fail)? {
             delivered.map_err(|code| fail(KafkaError::MessageProduction(code)))?;
         }
-        blocking(move || {
-            drop(producer);
-            Ok(())
-        })
-        .await?;
+        drop_later(producer);
     }
     let looked = Arc::clone(clients);
     // Somebody else's offer may be what filled the events' topic.
-    let found = blocking(move || meta::load(&looked, Until::Settled))
+    let limit = meta::patience(place);
+    let found = blocking(limit, move || meta::load(&looked, Until::Settled))
         .await?
         .generation;
     found.ok_or_else(|| {

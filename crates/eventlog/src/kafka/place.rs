@@ -22,6 +22,10 @@ const MIN_TIMEOUT_MS: u64 = 100;
 /// A member is silent for this long at least before its work is given away: the brokers' own lower limit is 6 s.
 const MIN_SESSION_MS: u64 = 6000;
 
+/// How often a member tells its group that it is there. Its answer is how it learns that partitions are given anew, and each
+/// such round lasts until the last member has learnt of it.
+const HEARTBEAT_MS: u32 = 300;
+
 /// Where the log is.
 #[derive(Debug)]
 pub(super) struct Place {
@@ -111,12 +115,17 @@ impl Place {
             .set("auto.offset.reset", "latest")
             .set("partition.assignment.strategy", "cooperative-sticky")
             .set("session.timeout.ms", session.to_string())
-            .set("heartbeat.interval.ms", (session / 4).to_string())
+            .set("heartbeat.interval.ms", HEARTBEAT_MS.to_string())
             // Until it is paused, a partition that it is given is fetched; that much and no more.
             .set("fetch.message.max.bytes", "1")
             .set("queued.min.messages", "1")
             .set("queued.max.messages.kbytes", "1");
         config
+    }
+
+    /// What a few questions take at most. See [`super::blocking::blocking`].
+    pub(super) fn patience(&self) -> Duration {
+        self.timeout * 4
     }
 
     /// Milliseconds since the Unix epoch.

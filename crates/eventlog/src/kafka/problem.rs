@@ -13,7 +13,7 @@ pub(super) fn explain(
     doing: &str,
     error: &KafkaError,
 ) -> LogError {
-    let code = error.rdkafka_error_code();
+    let code = code_of(error);
     let known = match code {
         // These say that nobody answered; why is in what the client said before.
         None
@@ -42,6 +42,14 @@ pub(super) fn explain(
         "failed to {doing}: {} {advice} ({reason})",
         place.name()
     ))
+}
+
+/// The code of an error, also of a request that makes topics or removes records.
+pub(super) fn code_of(error: &KafkaError) -> Option<Code> {
+    match error {
+        KafkaError::AdminOp(code) => Some(*code),
+        other => other.rdkafka_error_code(),
+    }
 }
 
 /// What happened and what to change.
@@ -73,10 +81,14 @@ fn advice(place: &Place, code: Code) -> String {
             "does not let this user write with idempotence: grant it IdempotentWrite on the cluster".to_owned()
         }
         Code::UnsupportedVersion | Code::UnsupportedFeature => {
-            "is too old for transactions or for what the relay needs: use Kafka 2.5 or newer".to_owned()
+            "is too old: use Kafka 2.4 or newer".to_owned()
         }
         Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::UnknownPartition => format!(
             "has no topic {} or {} any more, or too few partitions: was it deleted?",
+            place.topic, place.meta
+        ),
+        Code::InvalidTimestamp => format!(
+            "refuses records of this machine's time: set its clock, or raise message.timestamp.after.max.ms of topics {} and {}",
             place.topic, place.meta
         ),
         Code::NotEnoughReplicas | Code::NotEnoughReplicasAfterAppend => {
@@ -86,7 +98,7 @@ fn advice(place: &Place, code: Code) -> String {
             "has given this relay's place to another process".to_owned()
         }
         Code::BrokerTransportFailure | Code::AllBrokersDown => {
-            "can't be reached: are the brokers running, and is log.kafka.bootstrapServers right, and log.kafka.securityProtocol?"
+            "can't be reached: are the brokers running, is log.kafka.bootstrapServers right, and log.kafka.securityProtocol, and is it Kafka 2.4 or newer?"
                 .to_owned()
         }
         Code::OperationTimedOut | Code::MessageTimedOut | Code::TimedOutQueue | Code::RequestTimedOut => format!(

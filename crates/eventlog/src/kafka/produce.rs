@@ -33,6 +33,9 @@ const FULL_QUEUE_PAUSE: Duration = Duration::from_millis(2);
 /// A report comes when a message's time is over, a little later.
 const REPORT_GRACE: Duration = Duration::from_secs(2);
 
+/// There was none even then: the producer's threads wait by the wall clock, and that was set back. It is of no use any more.
+pub(super) const NO_REPORT: RDKafkaErrorCode = RDKafkaErrorCode::TimedOutQueue;
+
 /// A producer whose reports are taken by a thread of its own.
 pub(super) type Producer = ThreadedProducer<Reports>;
 
@@ -191,7 +194,7 @@ pub(super) async fn send(
 
 /// Waits for the reports of a call.
 pub(super) async fn reports(place: &Place, answer: Answer) -> Result<Vec<Delivered>, KafkaError> {
-    let timed_out = KafkaError::MessageProduction(RDKafkaErrorCode::MessageTimedOut);
+    let timed_out = KafkaError::MessageProduction(NO_REPORT);
     match tokio::time::timeout(place.timeout + REPORT_GRACE, answer).await {
         Ok(Ok(delivered)) => Ok(delivered),
         Ok(Err(_)) => Err(KafkaError::Canceled),

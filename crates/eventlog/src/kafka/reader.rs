@@ -23,8 +23,8 @@ use crate::log::{LogError, PartitionOffsets, ReadBatch};
 /// A partition that nobody reads for this long gives its memory back; its next read takes a few milliseconds more.
 const IDLE: Duration = Duration::from_secs(60);
 
-/// How long one wait for records lasts at most before the clock is looked at.
-const WAIT: Duration = Duration::from_millis(100);
+/// How often records are looked for that must come. The library's own wait ends by the wall clock.
+const PAUSE: Duration = Duration::from_millis(1);
 
 /// To go forward by less than this many records, reading them is quicker than fetching anew.
 const SKIP: u64 = 1000;
@@ -257,8 +257,7 @@ impl Reader {
         let mut trouble = None;
         loop {
             let is_enough = !records.is_empty() || (*has_ended && *at >= due);
-            let wait = if is_enough { Duration::ZERO } else { WAIT };
-            match queue.poll(wait) {
+            match queue.poll(Duration::ZERO) {
                 // What is below was asked for before; it was read already.
                 Some(Ok(message)) if message.offset() < offset_of(*at) => {}
                 Some(Ok(message)) => {
@@ -295,7 +294,7 @@ impl Reader {
                         .clients
                         .explain(&format!("read partition {number}"), &error));
                 }
-                None => {}
+                None => std::thread::sleep(PAUSE),
             }
         }
         partition.stable.fetch_max(*at, Ordering::AcqRel);

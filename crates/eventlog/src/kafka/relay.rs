@@ -15,7 +15,8 @@ use rdkafka::producer::Producer as _;
 use rdkafka::util::Timeout;
 
 use self::stands::Stands;
-use super::clients::Clients;
+use super::blocking::blocking;
+use super::clients::{Clients, drop_later};
 use super::headers::headers_of;
 use super::meta::{self, Mark, Progress, Until, crc_of, encode_progress};
 use super::problem::{explain, is_fenced};
@@ -57,6 +58,14 @@ impl std::fmt::Debug for Session {
         out.debug_struct("Session")
             .field("progress", &self.progress)
             .finish_non_exhaustive()
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        for (_, session) in self.sessions.get_mut().drain() {
+            end(session);
+        }
     }
 }
 
@@ -108,7 +117,7 @@ impl Relay {
                 if is_fenced {
                     self.stands.note_fence(&batch.outbox_id, session.turn);
                 }
-                end(session).await;
+                end(session);
                 Err(error)
             }
         }
@@ -130,7 +139,8 @@ impl Relay {
         }
         drop(sessions);
         let clients = Arc::clone(&self.clients);
-        let mut loaded = blocking(move || meta::load(&clients, Until::Settled)).await?;
+        let limit = meta::patience(&clients.place);
+        let mut loaded = blocking(limit, move || meta::load(&clients, Until::Settled)).await?;
         Ok(loaded
             .outboxes
             .remove(outbox_id)
@@ -148,7 +158,7 @@ impl Relay {
         match sessions.remove(outbox_id) {
             Some(session) if session.turn == turn => return Ok(session),
             // Another process may have been the relay in between.
-            Some(session) => end(session).await,
+            Some(session) => end(session),
             None => {}
         }
         if sessions.len() >= MAX_SESSIONS {
@@ -158,16 +168,15 @@ impl Relay {
         }
         let (clients, reader) = (Arc::clone(&self.clients), Arc::clone(&self.reader));
         let outbox_id = outbox_id.to_owned();
-        blocking(move || begin(&clients, &reader, &outbox_id, turn)).await
+        let limit = meta::patience(&clients.place);
+        blocking(limit, move || begin(&clients, &reader, &outbox_id, turn)).await
     }
 
     async fn take(&self, session: &mut Session, batch: &OutboxBatch) -> Result<(), Failure> {
         let position = session.progress.position;
         let (outbox_id, first) = (&batch.outbox_id, batch.first);
         if first == 0 || first > position.saturating_add(1) {
-            return Err(Failure::Refused(LogError::Invalid(format!(
-                "outbox {outbox_id} sends entries from {first} on, but the log has it up to {position} only"
-            ))));
+            return Err(self.gap(outbox_id, first, position).await);
         }
         let skip = usize::try_from(position + 1 - first).unwrap_or(usize::MAX);
         match batch.records.get(skip..) {
@@ -175,11 +184,40 @@ impl Relay {
             _ => {
                 let (clients, reader) = (Arc::clone(&self.clients), Arc::clone(&self.reader));
                 // The ends show both: that the brokers answer, and that they have what they had.
-                blocking(move || loss::check_reached(&clients, &reader, &reader.written()))
-                    .await
-                    .map_err(Failure::Refused)
+                blocking(clients.place.patience(), move || {
+                    loss::check_reached(&clients, &reader, &reader.written())
+                })
+                .await
+                .map_err(Failure::Refused)
             }
         }
+    }
+
+    /// Why entries are missing between the position that a session knows and the first one that is sent.
+    async fn gap(&self, outbox_id: &str, first: u64, position: u64) -> Failure {
+        let place = &self.clients.place;
+        let clients = Arc::clone(&self.clients);
+        let now = match blocking(meta::patience(place), move || {
+            meta::load(&clients, Until::Settled)
+        })
+        .await
+        {
+            Ok(loaded) => loaded.outboxes.get(outbox_id).map_or(0, |at| at.position),
+            Err(error) => return Failure::Refused(error),
+        };
+        if now > position {
+            // It was another process that moved them, and this one has not met its fence yet.
+            let topic = &place.topic;
+            return Failure::Broken {
+                error: LogError::Unavailable(format!(
+                    "another process relays outbox {outbox_id} into topic {topic}"
+                )),
+                is_fenced: true,
+            };
+        }
+        Failure::Refused(LogError::Invalid(format!(
+            "outbox {outbox_id} sends entries from {first} on, but the log has it up to {position} only"
+        )))
     }
 
     /// One transaction.
@@ -222,10 +260,12 @@ impl Relay {
         // With all reports in, the commit has nothing to wait for: it would wait in steps of 100 ms.
         let timeout = Timeout::After(place.timeout);
         let committing = tokio::task::spawn_blocking(move || producer.commit_transaction(timeout));
-        committing
-            .await
-            .unwrap_or(Err(KafkaError::Canceled))
-            .map_err(fail)?;
+        // By a clock that only runs on: see `blocking`.
+        match tokio::time::timeout(place.patience(), committing).await {
+            Ok(done) => done.unwrap_or(Err(KafkaError::Canceled)),
+            Err(_) => Err(KafkaError::Canceled),
+        }
+        .map_err(fail)?;
         failpoint::hit("kafka.relay.committed").map_err(stop)?;
         for (record, offset) in records.iter().zip(delivered) {
             let partition = partition_of(&record.key, self.reader.count());
@@ -337,18 +377,9 @@ fn begin(
 }
 
 /// Lets a session go. Its open transaction ends with the next one's begin.
-async fn end(session: Session) {
-    // Dropping a producer waits for its thread.
-    let _ = tokio::task::spawn_blocking(move || drop(session)).await;
-}
-
-/// Runs what blocks on a thread for it.
-pub(super) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, LogError> + Send + 'static,
-) -> Result<T, LogError> {
-    let stopped =
-        |error| LogError::Unavailable(format!("a request to Kafka did not finish: {error}"));
-    tokio::task::spawn_blocking(work).await.map_err(stopped)?
+fn end(session: Session) {
+    // Dropping a producer waits for its thread, and that one waits by the wall clock.
+    drop_later(session);
 }
 
 fn check_id(id: &str) -> Result<(), LogError> {

@@ -94,6 +94,30 @@ async fn kafka_relay_that_is_fenced_appends_nothing_more() {
     assert_eq!(numbers(&second).await, (1..=30).collect::<Vec<_>>());
 }
 
+/// What another one has moved and forgotten is missing in what the outbox gives: that is no sign of stores that don't belong
+/// together.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn kafka_relay_that_another_one_has_overtaken_is_not_told_of_a_gap() {
+    let topic = new_topic();
+    let (first, second) = (shared(&topic).await, shared(&topic).await);
+    first.append_from_outbox(batch("box", 1, 10)).await.unwrap();
+    second
+        .append_from_outbox(batch("box", 1, 20))
+        .await
+        .unwrap();
+    let refused = first
+        .append_from_outbox(batch("box", 21, 30))
+        .await
+        .unwrap_err();
+    assert!(matches!(refused, LogError::Unavailable(_)), "{refused}");
+    let gap = second
+        .append_from_outbox(batch("box", 22, 30))
+        .await
+        .unwrap_err();
+    assert!(matches!(gap, LogError::Invalid(_)), "{gap}");
+    assert_eq!(numbers(&second).await, (1..=20).collect::<Vec<_>>());
+}
+
 /// What a relay has sent and not committed is on the log, and nobody reads it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn kafka_records_that_were_not_committed_are_not_read() {

@@ -19,6 +19,8 @@ use crate::reader::{LakeReader, View};
 use crate::storage::bucket::tests::at;
 use crate::storage::faults::{Faults, mixed};
 
+mod upkeep;
+
 /// How many seeds are tried, and how many epochs each.
 const SEEDS: u64 = 2;
 const EPOCHS_PER_SEED: u64 = 30;

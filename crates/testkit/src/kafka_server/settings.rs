@@ -27,13 +27,71 @@ pub(super) struct Ports {
     pub(super) network: u16,
 }
 
+/// Which broker of its cluster it is.
+#[derive(Debug, Default)]
+pub(super) struct Node {
+    /// Its number, from 1.
+    pub(super) id: usize,
+    /// The controllers' ports of all brokers, in the order of their numbers.
+    pub(super) controllers: Vec<u16>,
+    /// Where ZooKeeper is, for versions that need it instead.
+    pub(super) zookeeper: Option<u16>,
+}
+
+impl Node {
+    /// The only one.
+    pub(super) fn alone(ports: &Ports) -> Self {
+        Self {
+            id: 1,
+            controllers: vec![ports.controller],
+            zookeeper: None,
+        }
+    }
+
+    /// True when there are others.
+    pub(super) fn has_peers(&self) -> bool {
+        self.controllers.len() > 1
+    }
+
+    /// How it and its peers agree.
+    fn settings(&self) -> String {
+        if let Some(port) = self.zookeeper {
+            return format!(
+                "broker.id={}
+zookeeper.connect=127.0.0.1:{port}
+zookeeper.session.timeout.ms={SESSION_TIMEOUT_MS}
+",
+                self.id
+            );
+        }
+        // One that is only slow must not be taken for dead: it would miss when another one dies.
+        let session = SESSION_TIMEOUT_MS * if self.has_peers() { 3 } else { 1 };
+        let voters = (1..).zip(&self.controllers);
+        let voters: Vec<String> = voters
+            .map(|(id, port)| format!("{id}@127.0.0.1:{port}"))
+            .collect();
+        format!(
+            "process.roles=broker,controller
+node.id={}
+controller.quorum.voters={}
+controller.listener.names=CONTROLLER
+broker.session.timeout.ms={session}
+broker.heartbeat.interval.ms={}
+",
+            self.id,
+            voters.join(","),
+            session / 5
+        )
+    }
+}
+
 /// Where the settings of the broker in `folder` are.
 pub(super) fn path(folder: &Path) -> PathBuf {
     folder.join("server.properties")
 }
 
 /// Writes them.
-pub(super) fn write(folder: &Path, ports: &Ports, options: &Options) {
+pub(super) fn write(folder: &Path, ports: &Ports, options: &Options, node: &Node) {
     let mut advertised = vec![format!("PLAINTEXT://127.0.0.1:{}", ports.plain)];
     if options.sasl {
         advertised.push(format!("SASL_PLAINTEXT://127.0.0.1:{}", ports.sasl));
@@ -47,35 +105,35 @@ pub(super) fn write(folder: &Path, ports: &Ports, options: &Options) {
         advertised.push(format!("FAR://127.0.0.1:{}", ports.network));
     }
     let advertised = advertised.join(",");
-    let controller = format!("127.0.0.1:{}", ports.controller);
-    let data = folder.join("data");
-    let mut text = format!(
-        "process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@{controller}
-listeners={listeners},CONTROLLER://{controller}
+    if node.zookeeper.is_none() {
+        listeners.push_str(&format!(",CONTROLLER://127.0.0.1:{}", ports.controller));
+    }
+    let copies = node.controllers.len();
+    // One of them may be gone.
+    let in_sync = copies.saturating_sub(1).max(1);
+    let mut text = node.settings();
+    text.push_str(&format!(
+        "listeners={listeners}
 advertised.listeners={advertised}
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,SSL:SSL,FAR:PLAINTEXT
-controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
 log.dirs={}
 auto.create.topics.enable=false
-offsets.topic.replication.factor=1
+default.replication.factor={copies}
+min.insync.replicas={in_sync}
+offsets.topic.replication.factor={copies}
 offsets.topic.num.partitions=1
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
+transaction.state.log.replication.factor={copies}
+transaction.state.log.min.isr={in_sync}
 transaction.state.log.num.partitions=1
 transaction.abort.timed.out.transaction.cleanup.interval.ms=1000
-share.coordinator.state.topic.replication.factor=1
-share.coordinator.state.topic.min.isr=1
+share.coordinator.state.topic.replication.factor={copies}
+share.coordinator.state.topic.min.isr={in_sync}
 share.coordinator.state.topic.num.partitions=1
 group.initial.rebalance.delay.ms=0
-broker.session.timeout.ms={SESSION_TIMEOUT_MS}
-broker.heartbeat.interval.ms={}
 ",
-        data.display(),
-        SESSION_TIMEOUT_MS / 5
-    );
+        data(folder).display()
+    ));
     push_sign_in(&mut text, options);
     if options.tls {
         let store = folder.join(KEY_STORE);
@@ -91,6 +149,11 @@ broker.heartbeat.interval.ms={}
     if let Err(error) = std::fs::write(path(folder), text) {
         panic!("no settings file: {error}");
     }
+}
+
+/// Where the broker in `folder` stores records.
+fn data(folder: &Path) -> PathBuf {
+    folder.join("data")
 }
 
 /// What a listener that asks for a password needs.
@@ -118,7 +181,7 @@ fn push_sign_in(text: &mut String, options: &Options) {
 /// What makes the folder, besides the settings of the Java machine.
 pub(super) fn format_arguments(folder: &Path, options: &Options) -> Vec<String> {
     // What a start on other ports has left is emptied: its voters are gone.
-    let _ = std::fs::remove_dir_all(folder.join("data"));
+    let _ = std::fs::remove_dir_all(data(folder));
     let settings = path(folder).display().to_string();
     let mut arguments: Vec<String> = [
         "kafka.tools.StorageTool",

@@ -33,7 +33,7 @@ const GAME: &str = "/etc/gamepipe/game";
 /// The file of the settings.
 const SETTINGS_FILE: &str = "gamepipe.yaml";
 /// Requests still come for a moment after a pod is told to stop: until every node knows. It waits that long before it drains, which takes
-/// ten seconds at most.
+/// ten seconds at most, and a streamer eight more to leave the others.
 const STILL_SERVING_SECONDS: i64 = 5;
 const GRACE_SECONDS: i64 = 30;
 

@@ -28,7 +28,7 @@ struct Stand {
 
 impl Stands {
     /// True while the group has chosen this process; stands for it from the first call on.
-    pub(super) fn relays(&self, place: &Place, outbox_id: &str) -> Result<bool, LogError> {
+    pub(super) fn relays(&self, place: &Arc<Place>, outbox_id: &str) -> Result<bool, LogError> {
         let mut stands = self.lock();
         let stand = stands.entry(outbox_id.to_owned()).or_default();
         let member = match &stand.member {
