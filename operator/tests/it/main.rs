@@ -1,6 +1,7 @@
 //! The whole loop on an API server in memory.
 
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
+#![expect(clippy::print_stdout, reason = "seeds are printed")]
 
 mod api;
 mod changes;

@@ -1,7 +1,7 @@
 //! What passes do to a namespace: everything is made, nothing is written twice, and what somebody changed is put right.
 
 use gamepipe_operator::crd::PAUSED;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::scene::{Scene, condition, is, place};
 
@@ -120,11 +120,15 @@ async fn every_child_that_is_deleted_is_made_again() {
     scene.settle().await;
 }
 
-#[tokio::test]
-async fn what_is_edited_by_hand_is_put_right_and_what_is_added_beside_it_stays() {
-    let scene = Scene::new();
-    scene.settle().await;
-    let edits = [
+/// Edits by hand: the object, the change, and where it shows.
+fn edits() -> [(
+    &'static str,
+    &'static str,
+    &'static str,
+    Value,
+    &'static str,
+); 7] {
+    [
         (
             "apps",
             "deployments",
@@ -174,8 +178,14 @@ async fn what_is_edited_by_hand_is_put_right_and_what_is_added_beside_it_stays()
             json!({"automountServiceAccountToken": true}),
             "/automountServiceAccountToken",
         ),
-    ];
-    for (group, resource, name, edit, pointer) in edits {
+    ]
+}
+
+#[tokio::test]
+async fn what_is_edited_by_hand_is_put_right_and_what_is_added_beside_it_stays() {
+    let scene = Scene::new();
+    scene.settle().await;
+    for (group, resource, name, edit, pointer) in edits() {
         let before = scene.get(group, resource, name).unwrap();
         scene
             .api

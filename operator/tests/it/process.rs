@@ -178,19 +178,7 @@ async fn a_process_brings_a_pipeline_up_and_puts_right_what_is_deleted_and_what_
             new.streamer != old.streamer && new.streamer == new.serving
         })
         .await;
-    let (code, metrics) = process.get("/metrics").await;
-    assert_eq!(code, 200);
-    for metric in [
-        "gamepipe_operator_reconcile_total{result=\"ok\",reason=\"AllReady\"}",
-        "gamepipe_operator_reconcile_duration_seconds_bucket",
-        "gamepipe_operator_reconcile_in_progress_since_seconds",
-        "gamepipe_operator_queue 0",
-        "gamepipe_operator_pipelines{condition=\"Ready\"}",
-        "gamepipe_operator_leader 1",
-        "gamepipe_operator_build_info",
-    ] {
-        assert!(metrics.contains(metric), "{metric} in {metrics}");
-    }
+    everything_is_counted(&process).await;
     assert_eq!(process.get("/livez").await.0, 200);
     assert_eq!(process.get("/readyz").await.0, 200);
     let api = process.stop().await;
@@ -208,6 +196,22 @@ async fn a_process_brings_a_pipeline_up_and_puts_right_what_is_deleted_and_what_
         lease["spec"]["holderIdentity"], "",
         "given back on the way out"
     );
+}
+
+async fn everything_is_counted(process: &Process) {
+    let (code, metrics) = process.get("/metrics").await;
+    assert_eq!(code, 200);
+    for metric in [
+        "gamepipe_operator_reconcile_total{result=\"ok\",reason=\"AllReady\"}",
+        "gamepipe_operator_reconcile_duration_seconds_bucket",
+        "gamepipe_operator_reconcile_in_progress_since_seconds",
+        "gamepipe_operator_queue 0",
+        "gamepipe_operator_pipelines{condition=\"Ready\"}",
+        "gamepipe_operator_leader 1",
+        "gamepipe_operator_build_info",
+    ] {
+        assert!(metrics.contains(metric), "{metric} in {metrics}");
+    }
 }
 
 #[tokio::test]
