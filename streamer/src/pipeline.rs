@@ -1,6 +1,7 @@
 //! The streamer itself: joins the processes that share the log, begins anew after trouble and with every new share, and
 //! lands what it holds before it stops.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -98,9 +99,7 @@ impl Streamer {
     /// Lands until `shutdown`, then lands what is left and returns. Trouble that may pass is waited out, and shows in the
     /// probes meanwhile; an error comes back only when somebody has to do something.
     pub async fn run(self, shutdown: Shutdown) -> Result<(), StreamerError> {
-        self.probes
-            .not_ready(PART, "waiting for its share of the log");
-        let membership = self.join(&shutdown).await?;
+        let membership = self.await_share(&shutdown).await?;
         // Of all processes the one that lands the first partition maintains the lake.
         let is_turn = || membership.share().partitions.first() == Some(&0);
         let maintenance = self
@@ -121,6 +120,27 @@ impl Streamer {
             done
         };
         tokio::join!(landing, maintenance).0
+    }
+
+    /// Joins the processes that share the log. Not ready meanwhile, nor as long as it has no share; a log of one's own is all there at once.
+    async fn await_share(&self, shutdown: &Shutdown) -> Result<Arc<dyn Membership>, StreamerError> {
+        let waits = || {
+            self.probes
+                .not_ready(PART, "waiting for its share of the log");
+        };
+        let mut joining = pin!(self.join(shutdown));
+        let membership = tokio::select! {
+            biased;
+            joined = &mut joining => joined?,
+            () = std::future::ready(()) => {
+                waits();
+                joining.await?
+            }
+        };
+        if membership.share().partitions.is_empty() {
+            waits();
+        }
+        Ok(membership)
     }
 
     /// Joins the processes that share the log, however long that takes.
