@@ -77,11 +77,19 @@ fn yes() -> bool {
     .message("replicationFactor must not be above brokers: each copy needs a broker of its own").field_path(".replicationFactor"))]
 #[x_kube(validation = Rule::new("!has(self.minInSyncReplicas) || self.minInSyncReplicas <= self.replicationFactor")
     .message("minInSyncReplicas must not be above replicationFactor: nothing could be written").field_path(".minInSyncReplicas"))]
+#[x_kube(validation = Rule::new("has(self.tlsSecret) == has(oldSelf.tlsSecret)")
+    .message("tlsSecret can't be added or taken away: brokers and the roles would not understand each other until all have changed; name another Secret, or begin with a new pipeline"))]
 pub struct ManagedKafka {
     /// The image, with the layout of `apache/kafka`; the operator's own choice when absent. Set it to decide yourself when Kafka is upgraded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 512))]
     pub image: Option<String>,
+    /// A Secret with the keys `tls.crt`, `tls.key` (PKCS #8) and `ca.crt`, as cert-manager makes them (`privateKey.encoding: PKCS8`): brokers then take clients
+    /// over TLS alone. The certificate must be for `<name>-kafka` and for `*.<name>-kafka-nodes.<namespace>.svc`. Brokers among themselves sign in with
+    /// passwords and are kept apart by policies. Whether there is one can't be changed; which one can, and restarts brokers and roles.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    pub tls_secret: Option<String>,
     /// How many brokers. May grow; fewer are refused by the operator until the annotation `gamepipe.dev/allow-broker-removal` says so.
     #[serde(default = "three")]
     #[schemars(range(min = 1, max = 99))]

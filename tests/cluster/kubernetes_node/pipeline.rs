@@ -6,6 +6,7 @@ mod games;
 mod handle;
 mod peers;
 mod readme;
+mod tls;
 
 use std::sync::{Arc, RwLock};
 
@@ -31,7 +32,10 @@ fn a_pipeline_of_the_readme_loses_nothing_whatever_happens_to_it() -> Result<()>
         let arena = Pipeline::of(space, "arena");
         peers::only_those_named_get_through(&arena)?;
         through_everything(&arena, &readme)?;
-        games::each_other_one_shares_its_kafka(&arena)
+        games::each_other_one_shares_its_kafka(&arena)?;
+        readme.take_away(&arena)?;
+        readme.install()?;
+        tls::a_managed_kafka_speaks_it(space)
     })
 }
 

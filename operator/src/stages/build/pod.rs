@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{
     Capabilities, ConfigMapVolumeSource, Container, EmptyDirVolumeSource, EnvVar, EnvVarSource,
-    HTTPGetAction, LocalObjectReference, ObjectFieldSelector, PodSecurityContext, PodSpec,
-    PodTemplateSpec, Probe, ResourceRequirements, SeccompProfile, SecretKeySelector,
+    HTTPGetAction, KeyToPath, LocalObjectReference, ObjectFieldSelector, PodSecurityContext,
+    PodSpec, PodTemplateSpec, Probe, ResourceRequirements, SeccompProfile, SecretKeySelector,
     SecretVolumeSource, SecurityContext, TopologySpreadConstraint, Volume, VolumeMount,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
@@ -218,6 +218,20 @@ pub(super) fn secret_volume(volume: &str, secret: &str) -> Volume {
         }),
         ..Volume::default()
     }
+}
+
+/// Some of a Secret's keys as files: what a pod does not need is not shown to it.
+pub(super) fn some_of_secret(volume: &str, secret: &str, keys: &[&str]) -> Volume {
+    let item = |key: &&str| KeyToPath {
+        key: (*key).to_owned(),
+        path: (*key).to_owned(),
+        mode: None,
+    };
+    let mut volume = secret_volume(volume, secret);
+    if let Some(source) = &mut volume.secret {
+        source.items = Some(keys.iter().map(item).collect());
+    }
+    volume
 }
 
 /// A folder of the node that goes with the pod.

@@ -15,7 +15,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use super::hash::Mounted;
 use super::labels::{GAME_VERSION, matching, meta, selector};
 use super::pod::{
-    Pods, config_volume, from_secret, http_probe, mount, resources, scratch_volume, secret_volume,
+    Pods, config_volume, from_secret, http_probe, mount, resources, scratch_volume, some_of_secret,
     variable,
 };
 use super::settings::{KAFKA_CA, KAFKA_CERTIFICATE, file};
@@ -213,7 +213,7 @@ impl Role<'_> {
             secrets
                 .files
                 .iter()
-                .map(|file| secret_volume(file.volume, file.secret)),
+                .map(|file| some_of_secret(file.volume, file.secret, file.keys)),
         );
         volumes.extend(secrets.lake.clone());
         volumes
@@ -306,6 +306,10 @@ impl<'a> Secrets<'a> {
                 secret,
                 kafka::secret::PASSWORD,
             ));
+            let managed = pipeline.spec.kafka.managed.as_ref();
+            if let Some(secret) = managed.and_then(|kafka| kafka.tls_secret.as_ref()) {
+                self.certificate_authority(secret);
+            }
             return;
         };
         if let Some(secret) = &external.credentials_secret {
@@ -318,12 +322,7 @@ impl<'a> Secrets<'a> {
                 .push(SecretVariable::new(PASSWORD, secret, "password"));
         }
         if let Some(secret) = &external.ca_secret {
-            self.files.push(SecretFiles {
-                volume: "kafka-ca",
-                path: KAFKA_CA,
-                secret,
-                keys: &["ca.crt"],
-            });
+            self.certificate_authority(secret);
         }
         if let Some(secret) = &external.certificate_secret {
             self.files.push(SecretFiles {
@@ -333,6 +332,15 @@ impl<'a> Secrets<'a> {
                 keys: &["tls.crt", "tls.key"],
             });
         }
+    }
+
+    fn certificate_authority(&mut self, secret: &'a str) {
+        self.files.push(SecretFiles {
+            volume: "kafka-ca",
+            path: KAFKA_CA,
+            secret,
+            keys: &["ca.crt"],
+        });
     }
 
     fn lake(&mut self, pipeline: &ValidatedPipeline, component: Component) {

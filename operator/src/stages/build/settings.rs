@@ -97,7 +97,12 @@ fn log(pipeline: &ValidatedPipeline) -> LogConfig {
         log.kafka.bootstrap_servers = kafka::bootstrap(pipeline);
         log.kafka.replication_factor =
             u16::try_from(managed.replication_factor).unwrap_or_default();
-        log.kafka.security_protocol = SecurityProtocol::SaslPlaintext;
+        log.kafka.security_protocol = if managed.tls_secret.is_some() {
+            log.kafka.ca_file = format!("{KAFKA_CA}/ca.crt");
+            SecurityProtocol::SaslSsl
+        } else {
+            SecurityProtocol::SaslPlaintext
+        };
         log.kafka.sasl_mechanism = SaslMechanism::ScramSha512;
         log.kafka.username = kafka::USER.to_owned();
     }

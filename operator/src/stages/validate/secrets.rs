@@ -23,7 +23,14 @@ pub struct SecretNeed {
 /// All Secrets that a spec names.
 pub fn secret_needs(spec: &GamePipelineSpec) -> Vec<SecretNeed> {
     let external = spec.kafka.external.as_ref();
+    let managed = spec.kafka.managed.as_ref();
     let named = [
+        (
+            "spec.kafka.managed.tlsSecret",
+            managed.and_then(|kafka| kafka.tls_secret.as_ref()),
+            &["tls.crt", "tls.key", "ca.crt"][..],
+            &[][..],
+        ),
         (
             "spec.kafka.external.credentialsSecret",
             external.and_then(|kafka| kafka.credentials_secret.as_ref()),

@@ -101,22 +101,25 @@ fn is_played(space: &Space<'_>, game: &str, lake: &str) -> Result<()> {
 }
 
 fn apply(space: &Space<'_>, game: &str, lake: &str) -> Result<()> {
+    apply_game(space, game)?;
+    let pipeline = PIPELINE.replace("@GAME@", game).replace("@LAKE@", lake);
+    space.cluster.apply_in(space.name, &pipeline)?;
+    Ok(())
+}
+
+/// Applies a reference game as a resource.
+pub(super) fn apply_game(space: &Space<'_>, game: &str) -> Result<()> {
     let rendered = Command::new(gamepipe()?)
         .args(["game", "render", game])
         .output()?;
     ensure!(rendered.status.success(), "game render: {rendered:?}");
-    space
-        .cluster
-        .apply_in(space.name, &String::from_utf8(rendered.stdout)?)?;
-    space.cluster.apply_in(
-        space.name,
-        &PIPELINE.replace("@GAME@", game).replace("@LAKE@", lake),
-    )?;
+    let yaml = String::from_utf8(rendered.stdout)?;
+    space.cluster.apply_in(space.name, &yaml)?;
     Ok(())
 }
 
 /// Players, who look for what they were told of in the tables.
-fn play(pipeline: &Pipeline<'_>) -> Result<()> {
+pub(super) fn play(pipeline: &Pipeline<'_>) -> Result<()> {
     let [api, sql] = [
         pipeline.address("api", 5000)?,
         pipeline.address("sql", 8080)?,

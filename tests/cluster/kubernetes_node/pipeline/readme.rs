@@ -96,6 +96,11 @@ impl<'a> Section<'a> {
         self.run(&self.blocks[1][..waits.context("nobody waits")?])
     }
 
+    /// The operator alone.
+    pub(super) fn install(&self) -> Result<()> {
+        self.run(&self.blocks[1][..1])
+    }
+
     /// Players, and a question.
     pub(super) fn play(&self) -> Result<()> {
         self.run(&self.blocks[2])

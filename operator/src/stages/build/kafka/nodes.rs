@@ -19,13 +19,17 @@ use crate::stages::build::hash::Mounted;
 use crate::stages::build::labels::{matching, meta, selector};
 use crate::stages::build::lake::{claim, retention};
 use crate::stages::build::pod::{
-    Pods, config_volume, from_field, from_secret, mount, resources, scratch_volume, variable,
+    Pods, config_volume, from_field, from_secret, mount, resources, scratch_volume, some_of_secret,
+    variable,
 };
 use crate::stages::component::Component;
 use crate::stages::validated::ValidatedPipeline;
 
 /// The user of the official image.
 const USER: i64 = 1000;
+
+/// What brokers use of the Secret for TLS.
+const TLS_KEYS: [&str; 2] = ["tls.crt", "tls.key"];
 
 /// How long a controller goes on when it is told to end. Brokers ask a controller before they end: when a whole pipeline is deleted and controllers go
 /// first, each broker waits for one in vain until it is killed, and has to look through its log when it comes back.
@@ -48,6 +52,8 @@ pub(super) struct Nodes<'a> {
     /// The port that is open from the end of the start to the end of the process.
     alive: &'static str,
     lifecycle: Option<Lifecycle>,
+    /// The Secret with key and certificate for clients.
+    tls: Option<&'a str>,
     image: &'a str,
 }
 
@@ -83,6 +89,7 @@ pub(super) fn controllers<'a>(
             }),
             ..Lifecycle::default()
         }),
+        tls: None,
         image: image(pipeline, kafka),
     }
 }
@@ -123,6 +130,7 @@ pub(super) fn brokers<'a>(pipeline: &'a ValidatedPipeline, kafka: &'a ManagedKaf
         },
         alive: "internal",
         lifecycle: None,
+        tls: kafka.tls_secret.as_deref(),
         image: image(pipeline, kafka),
     }
 }
@@ -163,6 +171,16 @@ pub(super) fn stateful_set(pipeline: &ValidatedPipeline, nodes: Nodes<'_>) -> St
     let component = nodes.component;
     let mut mounted = Mounted::default();
     mounted.files("config", &nodes.files);
+    let mut volumes = vec![
+        config_volume("config", pipeline.child(component.as_str())),
+        scratch_volume("tmp", "256Mi".to_owned()),
+    ];
+    if let Some(secret) = nodes.tls {
+        volumes.push(some_of_secret("tls", secret, &TLS_KEYS));
+        for key in TLS_KEYS {
+            mounted.secret(pipeline, secret, key);
+        }
+    }
     let template = Pods {
         pipeline,
         component,
@@ -170,10 +188,7 @@ pub(super) fn stateful_set(pipeline: &ValidatedPipeline, nodes: Nodes<'_>) -> St
         account: Component::Kafka.as_str(),
         user: USER,
         container: container(pipeline, &nodes),
-        volumes: vec![
-            config_volume("config", pipeline.child(component.as_str())),
-            scratch_volume("tmp", "256Mi".to_owned()),
-        ],
+        volumes,
         mounted,
         annotations: BTreeMap::new(),
         // Moving leaders away and closing the log.
@@ -224,6 +239,14 @@ fn container(pipeline: &ValidatedPipeline, nodes: &Nodes<'_>) -> Container {
         variable("EXTRA_ARGS", "-name kafkaServer"),
     ];
     variables.extend(nodes.variables.iter().cloned());
+    let mut mounts = vec![
+        mount("config", "/etc/gamepipe-kafka", true),
+        mount("data", "/var/lib/kafka/data", false),
+        mount("tmp", "/tmp", false),
+    ];
+    if nodes.tls.is_some() {
+        mounts.push(mount("tls", "/etc/gamepipe-kafka-tls", true));
+    }
     let ports = nodes.ports.iter().map(|(name, port)| ContainerPort {
         name: Some((*name).to_owned()),
         container_port: *port,
@@ -245,11 +268,7 @@ fn container(pipeline: &ValidatedPipeline, nodes: &Nodes<'_>) -> Container {
         startup_probe: Some(tcp_probe(nodes.alive, 10, 60)),
         liveness_probe: Some(tcp_probe(nodes.alive, 10, 6)),
         resources: resources(nodes.resources),
-        volume_mounts: Some(vec![
-            mount("config", "/etc/gamepipe-kafka", true),
-            mount("data", "/var/lib/kafka/data", false),
-            mount("tmp", "/tmp", false),
-        ]),
+        volume_mounts: Some(mounts),
         ..Container::default()
     }
 }

@@ -8,6 +8,9 @@ use crate::stages::validated::ValidatedPipeline;
 /// Node ids of controllers begin here, so that a broker's id is its ordinal: there are fewer than 100 brokers.
 pub(super) const FIRST_CONTROLLER: i32 = 1000;
 
+/// Where `start.sh` puts the key and the certificate of brokers in one file, as Kafka wants them.
+const KEY_STORE: &str = "/tmp/client.pem";
+
 /// A broker's properties.
 pub(super) fn broker(pipeline: &ValidatedPipeline, kafka: &ManagedKafka) -> String {
     let copies = kafka.replication_factor;
@@ -35,6 +38,12 @@ pub(super) fn broker(pipeline: &ValidatedPipeline, kafka: &ManagedKafka) -> Stri
         // Moves leaders away before it stops: the drain.
         "controlled.shutdown.enable=true".to_owned(),
     ];
+    if kafka.tls_secret.is_some() {
+        lines.push("listener.name.client.ssl.keystore.type=PEM".to_owned());
+        lines.push(format!(
+            "listener.name.client.ssl.keystore.location={KEY_STORE}"
+        ));
+    }
     lines.extend(common(pipeline, kafka));
     lines.extend(
         kafka
@@ -63,7 +72,14 @@ fn common(pipeline: &ValidatedPipeline, kafka: &ManagedKafka) -> Vec<String> {
         format!("controller.quorum.voters={}", voters(pipeline, kafka)),
         "sasl.mechanism.controller.protocol=PLAIN".to_owned(),
         "listener.name.controller.sasl.enabled.mechanisms=PLAIN".to_owned(),
-        "listener.security.protocol.map=CONTROLLER:SASL_PLAINTEXT,INTERNAL:SASL_PLAINTEXT,CLIENT:SASL_PLAINTEXT".to_owned(),
+        format!(
+            "listener.security.protocol.map=CONTROLLER:SASL_PLAINTEXT,INTERNAL:SASL_PLAINTEXT,CLIENT:{}",
+            if kafka.tls_secret.is_some() {
+                "SASL_SSL"
+            } else {
+                "SASL_PLAINTEXT"
+            }
+        ),
     ]
 }
 

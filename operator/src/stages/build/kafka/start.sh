@@ -22,6 +22,9 @@ jaas="org.apache.kafka.common.security.plain.PlainLoginModule required username=
   fi
 } > "${properties}"
 
+tls=/etc/gamepipe-kafka-tls
+if [ -e "${tls}/tls.key" ]; then cat "${tls}/tls.key" "${tls}/tls.crt" > /tmp/client.pem; fi
+
 cat > /tmp/client.properties <<EOF
 security.protocol=SASL_PLAINTEXT
 sasl.mechanism=PLAIN
