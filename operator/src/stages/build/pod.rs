@@ -225,7 +225,7 @@ pub(super) fn some_of_secret(volume: &str, secret: &str, keys: &[&str]) -> Volum
     let item = |key: &&str| KeyToPath {
         key: (*key).to_owned(),
         path: (*key).to_owned(),
-        mode: None,
+        ..KeyToPath::default()
     };
     let mut volume = secret_volume(volume, secret);
     if let Some(source) = &mut volume.secret {
