@@ -1,17 +1,21 @@
 //! A GamePipeline, seen from outside its cluster.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use gamepipe_tests::Client;
 use gamepipe_tests::cluster::Cluster;
 use gamepipe_tests::load::StubbornCrowd;
+use gamepipe_tests::wait::wait_for;
 use serde_json::Value;
 
 use super::super::{LIMIT, Space};
 
 /// How many more requests must be answered for players to count as served.
 const SERVED: u64 = 20;
+
+/// Longer than anything takes that happens to a pipeline, on a machine that has nothing else to do.
+const LONG: Duration = Duration::from_secs(100);
 
 /// A GamePipeline of a namespace.
 pub(super) struct Pipeline<'a> {
@@ -62,18 +66,36 @@ impl<'a> Pipeline<'a> {
     /// Waits until it says that everything is ready for the generation that it has.
     pub(super) fn wait_until_ready(&self) -> Result<()> {
         self.cluster()
-            .wait(&format!("{} to be ready", self.name), |_| {
-                let found = self.seen()?;
-                let ready = conditions(&found)
-                    .find(|condition| condition["type"] == "Ready")
-                    .with_context(|| format!("no condition yet: {}", found["status"]))?;
-                ensure!(
-                    ready["status"] == "True"
-                        && ready["observedGeneration"] == found["metadata"]["generation"],
-                    "{ready}"
-                );
-                Ok(())
-            })
+            .wait(&format!("{} to be ready", self.name), |_| self.is_ready())
+    }
+
+    fn is_ready(&self) -> Result<()> {
+        let found = self.seen()?;
+        let ready = conditions(&found)
+            .find(|condition| condition["type"] == "Ready")
+            .with_context(|| format!("no condition yet: {}", found["status"]))?;
+        ensure!(
+            ready["status"] == "True"
+                && ready["observedGeneration"] == found["metadata"]["generation"],
+            "{ready}"
+        );
+        Ok(())
+    }
+
+    /// Restarts the roles when it is not ready for long. A client of Kafka's that asked a broker in the moment of its start, and was told that there are no
+    /// brokers, never asks again (librdkafka issue 5301); README's limits say that such a role has to be restarted. Nothing may be lost by it.
+    fn restart_roles_that_hang(&self) -> Result<()> {
+        let waited = wait_for("it to be ready", LONG, || Ok(self.is_ready().ok()));
+        if waited.is_ok() {
+            return Ok(());
+        }
+        eprintln!(
+            "{} is not ready after {LONG:?}: its roles are restarted",
+            self.name
+        );
+        let roles = ["api", "streamer"].map(|role| format!("deployment/{}-{role}", self.name));
+        self.kubectl(&["rollout", "restart", &roles[0], &roles[1]])?;
+        Ok(())
     }
 
     /// Waits until a condition has this reason, and gives its message.
@@ -116,6 +138,7 @@ impl<'a> Pipeline<'a> {
     ) -> Result<()> {
         let (began, before) = (Instant::now(), crowd.answered());
         act().with_context(|| what.to_owned())?;
+        self.restart_roles_that_hang()?;
         self.wait_until_ready().with_context(|| what.to_owned())?;
         let ready = crowd.answered();
         self.cluster()
