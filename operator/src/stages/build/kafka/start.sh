@@ -23,7 +23,8 @@ jaas="org.apache.kafka.common.security.plain.PlainLoginModule required username=
 } > "${properties}"
 
 tls=/etc/gamepipe-kafka-tls
-if [ -e "${tls}/tls.key" ]; then cat "${tls}/tls.key" "${tls}/tls.crt" > /tmp/client.pem; fi
+# A key need not end with a new line, and would run into the certificate.
+if [ -e "${tls}/tls.key" ]; then { cat "${tls}/tls.key"; echo; cat "${tls}/tls.crt"; } > /tmp/client.pem; fi
 
 cat > /tmp/client.properties <<EOF
 security.protocol=SASL_PLAINTEXT
