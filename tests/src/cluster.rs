@@ -303,18 +303,8 @@ status:
 
     /// Asks again and again until it succeeds, for as long as [`PATIENCE`] lasts; an error that names `what`, and at once
     /// when a part of the cluster has ended by itself.
-    pub fn wait<T>(&self, what: &str, ask: impl FnMut(&Self) -> Result<T>) -> Result<T> {
-        self.wait_within(PATIENCE, what, ask)
-    }
-
-    /// As [`Self::wait`], for another time.
-    pub fn wait_within<T>(
-        &self,
-        patience: Duration,
-        what: &str,
-        mut ask: impl FnMut(&Self) -> Result<T>,
-    ) -> Result<T> {
-        wait_for(what, patience, || {
+    pub fn wait<T>(&self, what: &str, mut ask: impl FnMut(&Self) -> Result<T>) -> Result<T> {
+        wait_for(what, PATIENCE, || {
             for (part, child) in self.running().iter_mut() {
                 if let Some(status) = child.try_wait()? {
                     return Ok(Some(Err(anyhow!("{} has ended: {status}", part.program()))));

@@ -52,6 +52,8 @@ pub(crate) fn test(arguments: &[String]) -> Result<()> {
     }
     let mut command = cargo(&all);
     command.envs(tools.variables());
+    // Libraries' errors say what failed; a trace of a stripped program says nothing, and hides that in a report.
+    command.env("RUST_LIB_BACKTRACE", "0");
     command.envs(image.map(|path| ("GAMEPIPE_TEST_IMAGE", path)));
     run(&mut command)?;
     for missing in tools.missing() {

@@ -8,6 +8,7 @@
 mod alarm;
 mod append;
 mod blocking;
+mod bootstrap;
 mod clients;
 mod context;
 mod headers;

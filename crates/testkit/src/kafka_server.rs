@@ -2,6 +2,7 @@
 //! gone with the test, however that ends.
 
 mod cluster;
+mod forgetful;
 mod settings;
 mod wire;
 mod zookeeper;
@@ -13,6 +14,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 pub use self::cluster::KafkaCluster;
+pub use self::forgetful::Forgetful;
 use self::settings::{Node, Ports};
 use self::zookeeper::ZooKeeper;
 use crate::network::Network;
@@ -54,6 +56,10 @@ pub struct Options {
     pub measured: bool,
     /// A listener behind a network that can be cut: [`KafkaServer::network`].
     pub behind_network: bool,
+    /// A listener behind a proxy that can have the broker say that there are no brokers: [`KafkaServer::forgetful`]. Not together with a network.
+    pub forgetful: bool,
+    /// The folder of what the broker stores, instead of one of its own.
+    pub data: Option<PathBuf>,
     /// Run the jars of [`OLD_VARIABLE`].
     pub old: bool,
 }
@@ -68,6 +74,7 @@ pub struct KafkaServer {
     node: Node,
     process: Option<Process>,
     network: Option<Network>,
+    forgetful: Option<Forgetful>,
     /// For versions that need one.
     zookeeper: Option<ZooKeeper>,
 }
@@ -110,6 +117,7 @@ impl KafkaServer {
             node: Node::default(),
             process: None,
             network: None,
+            forgetful: None,
             zookeeper: None,
         };
         if server.options.tls {
@@ -131,6 +139,11 @@ impl KafkaServer {
             let network = Network::to(self.ports.behind);
             self.ports.network = network.port();
             self.network = Some(network);
+        }
+        if self.options.forgetful {
+            let proxy = Forgetful::to(self.ports.behind);
+            self.ports.network = proxy.port();
+            self.forgetful = Some(proxy);
         }
     }
 
@@ -166,9 +179,27 @@ impl KafkaServer {
         }
     }
 
-    /// The address behind the network that can be cut.
+    /// The proxy in front of the listener of [`Self::far_bootstrap`].
+    ///
+    /// # Panics
+    /// When it was not asked for.
+    pub fn forgetful(&self) -> &Forgetful {
+        match &self.forgetful {
+            Some(proxy) => proxy,
+            None => panic!("the broker was started without a proxy that can have it forget"),
+        }
+    }
+
+    /// The address behind the network that can be cut, or behind the proxy that forgets.
+    ///
+    /// # Panics
+    /// When none of them was asked for.
     pub fn far_bootstrap(&self) -> String {
-        format!("127.0.0.1:{}", self.network().port())
+        assert!(
+            self.ports.network != 0,
+            "the broker was started with nothing in front of it"
+        );
+        format!("127.0.0.1:{}", self.ports.network)
     }
 
     /// The file with the certificate that the TLS listener shows.
@@ -232,6 +263,14 @@ impl KafkaServer {
     /// Lets it go on (SIGCONT).
     pub fn thaw(&self) {
         self.signal("CONT");
+    }
+
+    /// The file with the first records of a partition.
+    pub fn segment(&self, topic: &str, partition: u32) -> PathBuf {
+        let folder = settings::data(self.path(), &self.options);
+        folder
+            .join(format!("{topic}-{partition}"))
+            .join("00000000000000000000.log")
     }
 
     /// What it has said.

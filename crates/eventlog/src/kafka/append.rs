@@ -7,6 +7,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::producer::Producer as _;
 use rdkafka::util::Timeout;
 
+use super::bootstrap;
 use super::clients::{Clients, drop_later, drop_when_unused};
 use super::context::Context;
 use super::headers::headers_of;
@@ -95,6 +96,7 @@ impl Appender {
     fn producer(&self) -> Result<Arc<Producer>, LogError> {
         let mut slot = self.lock();
         if let Some(producer) = &*slot {
+            bootstrap::find_again(producer.client(), &self.context, &self.clients.place);
             return Ok(Arc::clone(producer));
         }
         let settings = [("linger.ms", LINGER_MS)];

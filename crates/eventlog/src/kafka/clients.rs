@@ -10,6 +10,7 @@ use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::alarm::Alarm;
+use super::bootstrap;
 use super::context::Context;
 use super::place::Place;
 use super::problem::explain;
@@ -99,7 +100,7 @@ impl Clients {
         let made = self
             .place
             .client()
-            .create_with_context(self.context.clone());
+            .create_with_context(self.context.beside());
         let made = made.map_err(|error| self.explain("make a client", &error))?;
         Ok(Admin(Some(made)))
     }
@@ -125,10 +126,10 @@ impl Clients {
             // Partitions of a broker share one request that waits for records, and one that is read anew waits for its end.
             .set("fetch.wait.max.ms", "50");
         let stable = config.create_with_context(context.clone()).map_err(fail)?;
-        let ask = |isolation: &str| {
+        let ask = |isolation: &str| -> Result<Consume, LogError> {
             let mut config = place.client();
             config.set("isolation.level", isolation);
-            config.create_with_context(context.clone()).map_err(fail)
+            config.create_with_context(context.beside()).map_err(fail)
         };
         let (committed, raw) = (ask("read_committed")?, ask("read_uncommitted")?);
         Ok(Self {
@@ -156,10 +157,11 @@ impl Clients {
         let mut alarm = Alarm::new(&self.place.clock);
         let (mut set_back, mut woken) = (None, Instant::now());
         while !self.ends.load(Ordering::Acquire) {
-            // Records come through queues of their own; here there are reports only, which the context takes.
-            let _ = self.stable.poll(Duration::ZERO);
-            let _ = self.committed.poll(Duration::ZERO);
-            let _ = self.raw.poll(Duration::ZERO);
+            for client in self.all() {
+                // Records come through queues of their own; here there are reports only, which the context takes.
+                let _ = client.poll(Duration::ZERO);
+                bootstrap::find_again(client.client(), client.context(), &self.place);
+            }
             at_times();
             if alarm.rings() {
                 set_back = Some(Instant::now());
@@ -174,10 +176,14 @@ impl Clients {
         }
     }
 
+    fn all(&self) -> [&Consume; 3] {
+        [&self.stable, &self.committed, &self.raw]
+    }
+
     /// Has the clients' threads look at what there is to do.
     fn wake(&self) {
         let _ = self.stable.assignment();
-        for client in [&*self.stable, &self.committed, &self.raw] {
+        for client in self.all() {
             // Nobody waits for the answer.
             let _ = client.fetch_metadata(Some(&self.place.topic), Duration::ZERO);
         }

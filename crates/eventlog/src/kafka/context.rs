@@ -2,6 +2,7 @@
 //! somebody asks why something failed.
 
 use std::cell::Cell;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -9,6 +10,8 @@ use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+
+use super::bootstrap::knows_none;
 
 /// A client that can't reach its brokers says so at every attempt, several times a second; we pass on one line in this time.
 const LOG_EVERY: Duration = Duration::from_secs(10);
@@ -36,6 +39,8 @@ fn end_in(reason: &str) -> Option<u64> {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Context {
     inner: Arc<Mutex<Inner>>,
+    /// The client has said that it knows no broker.
+    lost: Arc<AtomicBool>,
 }
 
 #[derive(Debug, Default)]
@@ -45,6 +50,19 @@ struct Inner {
 }
 
 impl Context {
+    /// The context of another client, which explains with this one what goes wrong.
+    pub(super) fn beside(&self) -> Self {
+        Self {
+            inner: Arc::clone(&self.inner),
+            lost: Arc::default(),
+        }
+    }
+
+    /// True once after the client has said that it knows no broker.
+    pub(super) fn take_lost(&self) -> bool {
+        self.lost.swap(false, Ordering::AcqRel)
+    }
+
     /// What went wrong a moment ago, if anything did: the most telling of it.
     pub(super) fn problem(&self) -> Option<(RDKafkaErrorCode, String)> {
         let inner = self.lock();
@@ -98,6 +116,13 @@ impl ClientContext for Context {
             tracing::warn!(kafka.facility = facility, "{message}");
         } else {
             tracing::debug!(kafka.facility = facility, "{message}");
+        }
+    }
+
+    fn stats_raw(&self, statistics: &[u8]) {
+        match knows_none(statistics) {
+            Some(is_lost) => self.lost.store(is_lost, Ordering::Release),
+            None => tracing::debug!("Kafka's client tells nothing of its brokers"),
         }
     }
 

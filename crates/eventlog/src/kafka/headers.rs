@@ -1,6 +1,10 @@
-//! The headers of a record: the attributes of CloudEvents in Kafka's binary mode, taken from the start of our own encoding.
+//! The headers of a record: the attributes of CloudEvents in Kafka's binary mode, taken from the start of our own encoding; and, of an outbox's event, which one
+//! it is.
 
-use rdkafka::message::{Header, OwnedHeaders};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use rdkafka::Message;
+use rdkafka::message::{BorrowedMessage, Header, Headers, OwnedHeaders};
 
 /// How the codec begins every event.
 const STARTS: [&[u8]; 3] = [
@@ -8,6 +12,9 @@ const STARTS: [&[u8]; 3] = [
     b",\"event_type\":\"",
     b",\"event_time\":\"",
 ];
+
+/// The last header of an outbox's event: the outbox's id, a slash, and the event's number in it, from 1.
+const ENTRY: &str = "gamepipe-outbox";
 
 /// Id, type and time of an event whose encoding begins as ours does and needs no unescaping.
 fn attributes(value: &[u8]) -> Option<[&[u8]; 3]> {
@@ -44,6 +51,35 @@ pub(super) fn headers_of(value: &[u8], source: &str) -> Option<OwnedHeaders> {
         });
     }
     Some(owned)
+}
+
+/// The headers of an event of an outbox: [`headers_of`], and which one it is.
+pub(super) fn headers_of_entry(
+    value: &[u8],
+    source: &str,
+    outbox_id: &str,
+    number: u64,
+) -> OwnedHeaders {
+    let entry = format!("{outbox_id}/{number}");
+    let header = Header {
+        key: ENTRY,
+        value: Some(entry.as_bytes()),
+    };
+    headers_of(value, source).unwrap_or_default().insert(header)
+}
+
+/// Tells which event of which outbox a record is; `None` when it is none.
+pub(super) fn entry_of<T>(
+    message: &BorrowedMessage<'_>,
+    tell: impl FnOnce(&str, u64) -> T,
+) -> Option<T> {
+    let headers = message.headers()?;
+    let last = headers.count().checked_sub(1)?;
+    // The crate panics at a name that is not UTF-8, which a stranger's record may have.
+    let header = catch_unwind(AssertUnwindSafe(|| headers.get(last))).ok()?;
+    let value = header.value.filter(|_| header.key == ENTRY)?;
+    let (outbox_id, number) = std::str::from_utf8(value).ok()?.rsplit_once('/')?;
+    Some(tell(outbox_id, number.parse().ok()?))
 }
 
 #[cfg(test)]

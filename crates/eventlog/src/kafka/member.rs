@@ -13,6 +13,7 @@ use rdkafka::{ClientContext, TopicPartitionList};
 use tokio::sync::watch;
 
 use super::alarm::Alarm;
+use super::bootstrap;
 use super::clients::drop_when_unused;
 use super::context::Context;
 use super::place::Place;
@@ -102,6 +103,8 @@ impl Member {
                         let _ = consumer.assignment();
                         nudged = Instant::now();
                     }
+                    let own = &consumer.context().context;
+                    bootstrap::find_again(consumer.client(), own, &place);
                     if alarm.rings() {
                         polling.enter_again(&place, &topic, &mut consumer);
                     }
@@ -262,6 +265,10 @@ struct Group {
 impl ClientContext for Group {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         self.context.log(level, facility, message);
+    }
+
+    fn stats_raw(&self, statistics: &[u8]) {
+        self.context.stats_raw(statistics);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {

@@ -8,6 +8,7 @@ use gamepipe_service::clock::SharedClock;
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 
+use super::bootstrap;
 use crate::log::LogError;
 
 /// What Kafka allows in a topic's name, and how long it may be; ours gets [`META_SUFFIX`] besides.
@@ -151,6 +152,7 @@ fn client(kafka: &KafkaConfig) -> Result<ClientConfig, LogError> {
         .set("reconnect.backoff.max.ms", "1000")
         .set("retry.backoff.ms", "20")
         .set("topic.metadata.refresh.interval.ms", "30000")
+        .set("statistics.interval.ms", bootstrap::TELLS_EVERY_MS)
         // Idle connections are closed by brokers; that is no news.
         .set("log.connection.close", "false")
         .set_log_level(RDKafkaLogLevel::Info);

@@ -73,6 +73,10 @@ impl ClientContext for Reports {
         self.0.log(level, facility, message);
     }
 
+    fn stats_raw(&self, statistics: &[u8]) {
+        self.0.stats_raw(statistics);
+    }
+
     fn error(&self, error: KafkaError, reason: &str) {
         self.0.error(error, reason);
     }

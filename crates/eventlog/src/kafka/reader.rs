@@ -1,8 +1,10 @@
 //! Reading partitions: each that is read has a queue that librdkafka fills ahead; a read that goes on where the last one ended
 //! only empties it.
 
+mod cursor;
 mod partition;
 mod records;
+mod repeats;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,9 +12,10 @@ use std::time::{Duration, Instant};
 
 use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::{Message, Offset, TopicPartitionList};
+use rdkafka::{Offset, TopicPartitionList};
 use tokio::sync::watch;
 
+use self::cursor::{Cursor, LOOK_BACK};
 use self::partition::{Partition, Slot};
 use self::records::Records;
 use super::clients::Clients;
@@ -151,12 +154,13 @@ impl Reader {
             )));
         };
         let mut slot = lock(&partition.slot);
-        if slot.queue.is_none() || slot.at != from {
+        let at = slot.cursor.at;
+        if slot.queue.is_none() || at != from {
             self.check_range(number, partition, from)?;
-            if slot.queue.is_some() && (slot.at..slot.at + SKIP).contains(&from) {
+            if slot.queue.is_some() && (at..at + SKIP).contains(&from) {
                 // What is in between is in the queue, or comes; it is passed over.
-                slot.at = from;
-                slot.has_ended = false;
+                slot.cursor.at = from;
+                slot.cursor.has_ended = false;
             } else {
                 self.begin(number, &mut slot, from)?;
             }
@@ -168,6 +172,12 @@ impl Reader {
             self.stop(number, &mut slot);
         }
         taken
+    }
+
+    /// True when this record was lately passed over, as one that was there already.
+    pub(super) fn has_passed_over(&self, number: u32, offset: u64, crc: u32) -> bool {
+        let partition = self.partitions.get(number as usize);
+        partition.is_some_and(|partition| lock(&partition.slot).cursor.has_passed_over(offset, crc))
     }
 
     fn check_range(&self, number: u32, partition: &Partition, from: u64) -> Result<(), LogError> {
@@ -188,10 +198,13 @@ impl Reader {
         }
     }
 
-    /// Has the partition fetched from this offset on.
+    /// Has the partition fetched from this offset on, and from a little before it.
     fn begin(&self, number: u32, slot: &mut Slot, from: u64) -> Result<(), LogError> {
         self.stop(number, slot);
         let clients = &self.clients;
+        let lows = clients.lows(self.count())?;
+        let low = lows.get(number as usize).copied().unwrap_or(from);
+        let begins = from.saturating_sub(LOOK_BACK).max(low).min(from);
         let fail = |error: KafkaError| clients.explain(&format!("read partition {number}"), &error);
         let topic = &clients.place.topic;
         let partition = i32::try_from(number).unwrap_or(-1);
@@ -204,16 +217,11 @@ impl Reader {
             news.send_modify(|count| *count = count.wrapping_add(1))
         });
         let mut list = TopicPartitionList::new();
-        list.add_partition_offset(
-            topic,
-            partition,
-            Offset::Offset(i64::try_from(from).unwrap_or(i64::MAX)),
-        )
-        .and_then(|()| clients.stable.incremental_assign(&list))
-        .map_err(fail)?;
+        list.add_partition_offset(topic, partition, Offset::Offset(offset_of(begins)))
+            .and_then(|()| clients.stable.incremental_assign(&list))
+            .map_err(fail)?;
         slot.queue = Some(queue);
-        slot.at = from;
-        slot.has_ended = false;
+        slot.cursor = Cursor::new(begins, from);
         Ok(())
     }
 
@@ -238,12 +246,7 @@ impl Reader {
         slot: &mut Slot,
         max_bytes: usize,
     ) -> Result<ReadBatch, LogError> {
-        let Slot {
-            queue,
-            at,
-            has_ended,
-            ..
-        } = slot;
+        let Slot { queue, cursor, .. } = slot;
         let Some(queue) = queue else {
             return Err(self
                 .clients
@@ -256,29 +259,26 @@ impl Reader {
         let mut has_asked = false;
         let mut trouble = None;
         loop {
-            let is_enough = !records.is_empty() || (*has_ended && *at >= due);
+            let is_enough = !records.is_empty() || (cursor.has_ended && cursor.at >= due);
             match queue.poll(Duration::ZERO) {
-                // What is below was asked for before; it was read already.
-                Some(Ok(message)) if message.offset() < offset_of(*at) => {}
                 Some(Ok(message)) => {
-                    *at = u64::try_from(message.offset()).unwrap_or(*at) + 1;
-                    *has_ended = false;
-                    records.push(&message);
+                    if cursor.meets(number, &message) {
+                        records.push(&message);
+                    }
                     if records.bytes() >= max_bytes {
                         break;
                     }
                 }
                 Some(Err(KafkaError::PartitionEOF(_))) => {
-                    if let Some(end) = take_end().filter(|end| end >= at) {
-                        *at = end;
-                        *has_ended = true;
+                    if let Some(end) = take_end() {
+                        cursor.ends(end);
                     }
                 }
                 Some(Err(error)) if is_passing(&error) => trouble = Some(error),
-                Some(Err(error)) => return Err(self.read_error(number, *at, &error)),
+                Some(Err(error)) => return Err(self.read_error(number, cursor.at, &error)),
                 None if is_enough && has_asked => break,
                 None if is_enough => {
-                    let is_behind = *at < partition.written.load(Ordering::Acquire);
+                    let is_behind = cursor.at < partition.written.load(Ordering::Acquire);
                     if !records.is_empty() || !is_behind {
                         break;
                     }
@@ -297,14 +297,14 @@ impl Reader {
                 None => std::thread::sleep(PAUSE),
             }
         }
-        partition.stable.fetch_max(*at, Ordering::AcqRel);
+        partition.stable.fetch_max(cursor.at, Ordering::AcqRel);
         partition
             .bytes
             .fetch_add(records.bytes() as u64, Ordering::Relaxed);
         partition
             .records
             .fetch_add(records.count() as u64, Ordering::Relaxed);
-        Ok(records.into_batch(*at))
+        Ok(records.into_batch(cursor.at))
     }
 
     /// What it means that a partition can't be read from `at` on.
@@ -317,6 +317,8 @@ impl Reader {
         if is_outside
             && let Ok(offsets) = self.offsets()
             && let Some(known) = offsets.get(number as usize)
+            // Otherwise it was what lies before it that retention has taken meanwhile; it is read anew.
+            && !(known.low..=known.high).contains(&at)
         {
             return LogError::OutOfRange {
                 partition: number,

@@ -17,7 +17,7 @@ use rdkafka::util::Timeout;
 use self::stands::Stands;
 use super::blocking::blocking;
 use super::clients::{Clients, drop_later};
-use super::headers::headers_of;
+use super::headers::headers_of_entry;
 use super::meta::{self, Mark, Progress, Until, crc_of, encode_progress};
 use super::problem::{explain, is_fenced};
 use super::produce::{self, Call, Outgoing, Producer, check_size};
@@ -295,13 +295,19 @@ impl Relay {
         let place = &self.clients.place;
         let deadline = Instant::now() + place.timeout;
         let (call, answer) = Call::new(records.len() + 1);
-        for (index, record) in records.iter().enumerate() {
+        let first = progress.position + 1 - records.len() as u64;
+        for ((number, index), record) in (first..).zip(0..).zip(records) {
             let message = Outgoing {
                 topic: &place.topic,
                 partition: partition_of(&record.key, self.reader.count()),
                 key: record.key.as_bytes(),
                 value: &record.value,
-                headers: headers_of(&record.value, &self.source),
+                headers: Some(headers_of_entry(
+                    &record.value,
+                    &self.source,
+                    outbox_id,
+                    number,
+                )),
                 time_ms: place.now_ms(),
             };
             produce::send(producer, message, call.ticket(index), deadline).await?;

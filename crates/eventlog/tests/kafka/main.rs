@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod conformance;
+mod damaged;
+mod forgotten;
 mod logs;
 mod opening;
 mod relaying;

@@ -1,6 +1,6 @@
 //! A GamePipeline, seen from outside its cluster.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use gamepipe_tests::Client;
@@ -12,12 +12,6 @@ use super::super::{LIMIT, Space};
 
 /// How many more requests must be answered for players to count as served.
 const SERVED: u64 = 20;
-
-/// Longer than anything takes that happens to a pipeline, on a machine that has nothing else to do.
-const LONG: Duration = Duration::from_secs(100);
-
-/// How a client that has lost all brokers says so.
-const NO_BROKERS: &str = "AllBrokersDown";
 
 /// A GamePipeline of a namespace.
 pub(super) struct Pipeline<'a> {
@@ -84,27 +78,6 @@ impl<'a> Pipeline<'a> {
         Ok(())
     }
 
-    /// Restarts the roles that hang for a reason that is known, when it is not ready for long. A client of Kafka's that asked a broker in the moment of its
-    /// start, and was told that there are no brokers, never asks again (librdkafka issue 5301); README's limits say that such a role has to be restarted. A
-    /// role that hangs for any other reason is left as it is, and fails the test.
-    fn restart_roles_without_brokers(&self) -> Result<()> {
-        let ready = self
-            .cluster()
-            .wait_within(LONG, "it to be ready", |_| self.is_ready());
-        if ready.is_ok() {
-            return Ok(());
-        }
-        for role in ["api", "streamer"] {
-            let name = format!("deployment/{}-{role}", self.name);
-            let said = self.kubectl(&["logs", "--tail=20", &name])?;
-            if said.contains(NO_BROKERS) {
-                eprintln!("{name} says {NO_BROKERS} for {LONG:?} and is restarted");
-                self.kubectl(&["rollout", "restart", &name])?;
-            }
-        }
-        Ok(())
-    }
-
     /// Waits until a condition has this reason, and gives its message.
     pub(super) fn wait_for_reason(&self, reason: &str) -> Result<String> {
         self.cluster()
@@ -145,7 +118,6 @@ impl<'a> Pipeline<'a> {
     ) -> Result<()> {
         let (began, before) = (Instant::now(), crowd.answered());
         act().with_context(|| what.to_owned())?;
-        self.restart_roles_without_brokers()?;
         self.wait_until_ready().with_context(|| what.to_owned())?;
         let ready = crowd.answered();
         self.cluster()

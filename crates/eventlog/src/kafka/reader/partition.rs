@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use rdkafka::consumer::base_consumer::PartitionQueue;
 
+use super::cursor::Cursor;
 use crate::kafka::context::Context;
 
 /// What is known of a partition, and how it is read.
@@ -41,10 +42,8 @@ impl std::fmt::Debug for Partition {
 pub(super) struct Slot {
     /// Filled while the partition is read.
     pub(super) queue: Option<PartitionQueue<Context>>,
-    /// The offset that the queue's next record has at least.
-    pub(super) at: u64,
-    /// True when the partition ended there.
-    pub(super) has_ended: bool,
+    /// Where the queue is.
+    pub(super) cursor: Cursor,
     /// When it was read last.
     pub(super) used: Option<Instant>,
 }

@@ -1,0 +1,86 @@
+//! A log that a broker has damaged: what it wrote and told nobody of is there, and the same again behind it.
+
+use std::fs;
+use std::path::Path;
+
+use gamepipe_eventlog::{EventLog, OutboxBatch, partition_of};
+use gamepipe_testkit::kafka_server::{KafkaServer, Options};
+use gamepipe_testkit::wait;
+
+use crate::logs::{config, new_topic, numbers, open, record};
+
+/// In a batch of records: its first offset comes first, then how long the rest is; neither is in its checksum
+/// (<https://kafka.apache.org/documentation/#recordbatch>).
+const FIRST: std::ops::Range<usize> = 0..8;
+const LENGTH: std::ops::Range<usize> = 8..12;
+
+/// A segment's batches.
+fn batches(segment: &[u8]) -> Vec<Vec<u8>> {
+    let mut batches = Vec::new();
+    let mut rest = segment;
+    while !rest.is_empty() {
+        let length = u32::from_be_bytes(rest[LENGTH].try_into().unwrap());
+        let (batch, after) = rest.split_at(LENGTH.end + length as usize);
+        batches.push(batch.to_vec());
+        rest = after;
+    }
+    batches
+}
+
+fn moved(batch: &[u8], by: u64) -> Vec<u8> {
+    let first = u64::from_be_bytes(batch[FIRST].try_into().unwrap());
+    let mut batch = batch.to_vec();
+    batch[FIRST].copy_from_slice(&(first + by).to_be_bytes());
+    batch
+}
+
+/// Writes the first batch of a segment once more, as a broker does that has not counted it and is sent it again after it has put an end to its transaction: an
+/// offset further on.
+fn write_again(segment: &Path) {
+    let all = batches(&fs::read(segment).unwrap());
+    let [events, end] = all.as_slice() else {
+        panic!("events and their transaction's end: {all:?}");
+    };
+    let again = [events.clone(), moved(events, 1), moved(end, 1)];
+    fs::write(segment, again.concat()).unwrap();
+}
+
+/// Events of an outbox that are there twice, at offsets that overlap, are read once: when the log is read through, and when it is read on from any offset in it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn kafka_events_that_are_on_a_damaged_log_twice_are_read_once() {
+    let mut server = KafkaServer::start(Options::default());
+    let topic = new_topic();
+    let config = config(&server.bootstrap(), &topic);
+    let log = open(&config).await;
+    let entries = |first: u64, last: u64| OutboxBatch {
+        outbox_id: "box".to_owned(),
+        first,
+        records: (first..=last)
+            .map(|number| record("k", &number.to_string()))
+            .collect(),
+    };
+    log.append_from_outbox(entries(1, 3)).await.unwrap();
+    drop(log);
+    server.stop();
+    let partition = partition_of("k", config.partitions);
+    write_again(&server.segment(&topic, partition));
+    server.restart();
+
+    let log = open(&config).await;
+    assert_eq!(numbers(&log).await, [1, 2, 3]);
+    // Anew for each offset: whoever lands the log goes on from there.
+    for from in 0..=3 {
+        let log = open(&config).await;
+        let batch = log.read(partition, from, 1 << 20).await.unwrap();
+        let found: Vec<_> = batch.records.iter().map(|record| &*record.value).collect();
+        let expected = [&b"1"[..], b"2", b"3"];
+        assert_eq!(found, expected[from as usize..], "from {from} on");
+    }
+    // Not taken for a log that was put back from a copy, and it goes on.
+    wait::until("events are relayed", async || {
+        log.append_from_outbox(entries(4, 6)).await.is_ok()
+    })
+    .await;
+    let other = open(&config).await;
+    assert_eq!(numbers(&other).await, [1, 2, 3, 4, 5, 6]);
+}
