@@ -4,6 +4,7 @@ mod fleet;
 mod operator;
 mod resources;
 mod rights;
+mod scaling;
 
 use std::fmt::Debug;
 

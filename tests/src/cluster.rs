@@ -241,7 +241,7 @@ kind: Node
 metadata:
   name: sim-{number}
   annotations: {{kwok.x-k8s.io/node: fake}}
-  labels: {{kubernetes.io/hostname: sim-{number}, kubernetes.io/os: linux, type: simulated}}
+  labels: {{kubernetes.io/hostname: sim-{number}, kubernetes.io/os: linux, topology.kubernetes.io/zone: zone-{number}, type: simulated}}
 status:
   allocatable: {{cpu: '64', memory: 512Gi, pods: '1000'}}
   capacity: {{cpu: '64', memory: 512Gi, pods: '1000'}}

@@ -63,6 +63,7 @@ kind: StorageClass
 metadata: {name: simulated, annotations: {storageclass.kubernetes.io/is-default-class: 'true'}}
 provisioner: kubernetes.io/no-provisioner
 volumeBindingMode: Immediate
+allowVolumeExpansion: true
 "
     .to_owned();
     for number in 0..count {

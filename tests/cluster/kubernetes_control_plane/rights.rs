@@ -10,9 +10,10 @@ use serde_json::Value;
 use super::operator::{
     HOME, MANAGER, NAME, Operator, gamepipe_says, install_chart, provide_volumes, root,
 };
+use super::scaling;
 
 /// The namespace that the operator works in: the only one that it has a Role in, but for its Lease at home.
-const PLACE: &str = "games";
+pub(super) const PLACE: &str = "games";
 
 /// One object of each kind that can be made anew at once.
 const DELETED: [(&str, &str); 7] = [
@@ -25,12 +26,12 @@ const DELETED: [(&str, &str); 7] = [
     ("serviceaccount", "arena-streamer"),
 ];
 
-fn kubectl(cluster: &Cluster, arguments: &[&str]) -> Result<String> {
+pub(super) fn kubectl(cluster: &Cluster, arguments: &[&str]) -> Result<String> {
     cluster.kubectl(&[&["--namespace", PLACE], arguments].concat())
 }
 
 /// A field of an object, by JSON path.
-fn field(cluster: &Cluster, object: &str, path: &str) -> Result<String> {
+pub(super) fn field(cluster: &Cluster, object: &str, path: &str) -> Result<String> {
     let path = format!("jsonpath={{{path}}}");
     kubectl(cluster, &["get", object, "-o", &path])
 }
@@ -40,7 +41,7 @@ fn sample() -> std::path::PathBuf {
 }
 
 /// Waits until the pipeline says that all is ready, about the spec that it has.
-fn wait_until_ready(cluster: &Cluster) -> Result<()> {
+pub(super) fn wait_until_ready(cluster: &Cluster) -> Result<()> {
     cluster.wait("the pipeline to be ready", |cluster| {
         let state = field(
             cluster,
@@ -61,7 +62,7 @@ fn wait_until_ready(cluster: &Cluster) -> Result<()> {
 fn a_pipeline_comes_up_with_the_rights_of_the_chart_and_is_put_right_again() -> Result<()> {
     Cluster::control_plane()?.explained(|cluster| {
         cluster.simulate(2)?;
-        provide_volumes(cluster, 4)?;
+        provide_volumes(cluster, 5)?;
         cluster.kubectl(&["create", "namespace", PLACE])?;
         let watched = format!("watchNamespaces={{{PLACE}}}");
         install_chart(cluster, &[&watched, "leaderElection.enabled=true"])?;
@@ -74,6 +75,9 @@ fn a_pipeline_comes_up_with_the_rights_of_the_chart_and_is_put_right_again() -> 
         what_is_deleted_comes_back(cluster)?;
         what_is_edited_is_put_right(cluster)?;
         wait_until_ready(cluster)?;
+        scaling::volumes_grow_around_their_pods(cluster)?;
+        scaling::brokers_are_spread_over_zones(cluster)?;
+        scaling::an_autoscaler_owns_the_number_of_pods(cluster)?;
         operator.check_rights()?;
         let counts = operator.counts()?;
         ensure!(

@@ -127,7 +127,7 @@ const SCHEDULER: &str = "--kubeconfig=@FOLDER@/scheduler.kubeconfig --bind-addre
     --leader-elect=false --kube-api-qps=500 --kube-api-burst=1000 --profiling=false";
 
 const KUBELET: &str = "--config=@FOLDER@/kubelet.yaml --kubeconfig=@FOLDER@/kubelet.kubeconfig
-    --hostname-override=node --node-ip=198.19.255.1 --root-dir=@FOLDER@/kubelet --cert-dir=@FOLDER@/kubelet/pki";
+    --hostname-override=node --node-labels=topology.kubernetes.io/zone=here --node-ip=198.19.255.1 --root-dir=@FOLDER@/kubelet --cert-dir=@FOLDER@/kubelet/pki";
 
 const KWOK: &str = "--kubeconfig=@FOLDER@/admin.kubeconfig --manage-all-nodes=false
     --manage-nodes-with-annotation-selector=kwok.x-k8s.io/node=fake --cidr=198.18.128.0/17 --node-ip=127.0.0.1

@@ -103,6 +103,19 @@ fn there_are_two_brokers(arena: &Pipeline<'_>) -> Result<()> {
     Ok(())
 }
 
+/// Copies of a partition are spread over the zones that brokers say they are in.
+fn brokers_know_their_zone(arena: &Pipeline<'_>) -> Result<()> {
+    for broker in ["arena-kafka-0", "arena-kafka-1"] {
+        let settings = ["cat", "/tmp/server.properties"];
+        let said = arena.kubectl(&[&["exec", broker, "--"], &settings[..]].concat())?;
+        ensure!(
+            said.lines().any(|line| line == "broker.rack=here"),
+            "{broker} has no zone"
+        );
+    }
+    Ok(())
+}
+
 fn one_less_is_not_taken(arena: &Pipeline<'_>) -> Result<()> {
     let said = arena.wait_for_reason("BrokerRemovalBlocked")?;
     ensure!(said.contains("gamepipe.dev/allow-broker-removal"), "{said}");
@@ -113,6 +126,7 @@ fn one_less_is_not_taken(arena: &Pipeline<'_>) -> Result<()> {
 fn brokers(arena: &Pipeline<'_>, crowd: &StubbornCrowd) -> Result<()> {
     arena.through("a second broker", crowd, || ask_for_brokers(arena, 2))?;
     there_are_two_brokers(arena)?;
+    brokers_know_their_zone(arena)?;
     arena.through("a broker less", crowd, || {
         ask_for_brokers(arena, 1)?;
         one_less_is_not_taken(arena)?;
