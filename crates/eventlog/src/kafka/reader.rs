@@ -186,6 +186,11 @@ impl Reader {
         if is_known {
             return Ok(());
         }
+        self.check_offsets(number, from)
+    }
+
+    /// Asks whether the log has this offset.
+    fn check_offsets(&self, number: u32, from: u64) -> Result<(), LogError> {
         let offsets = self.offsets()?;
         match offsets.get(number as usize) {
             Some(known) if from < known.low || from > known.high => Err(LogError::OutOfRange {
@@ -270,8 +275,9 @@ impl Reader {
                     }
                 }
                 Some(Err(KafkaError::PartitionEOF(_))) => {
-                    if let Some(end) = take_end() {
-                        cursor.ends(end);
+                    // More may be on its way; or the log was cut, and what comes before is all that there is.
+                    if take_end().is_some_and(|end| !cursor.ends(end)) {
+                        self.check_offsets(number, cursor.at)?;
                     }
                 }
                 Some(Err(error)) if is_passing(&error) => trouble = Some(error),

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use gamepipe_eventlog::{EventLog, OutboxBatch, partition_of};
+use gamepipe_eventlog::{EventLog, LogError, OutboxBatch, partition_of};
 use gamepipe_testkit::kafka_server::{KafkaServer, Options};
 use gamepipe_testkit::wait;
 
@@ -83,4 +83,42 @@ async fn kafka_events_that_are_on_a_damaged_log_twice_are_read_once() {
     .await;
     let other = open(&config).await;
     assert_eq!(numbers(&other).await, [1, 2, 3, 4, 5, 6]);
+}
+
+/// A log that ends before where somebody wants to go on says so, also to a process that has seen more of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn kafka_a_log_that_was_cut_is_out_of_range_for_those_who_have_read_more() {
+    let mut server = KafkaServer::start(Options::default());
+    let topic = new_topic();
+    let config = config(&server.bootstrap(), &topic);
+    let log = open(&config).await;
+    for text in ["1", "2", "3"] {
+        log.append(vec![record("k", text)]).await.unwrap();
+    }
+    assert_eq!(numbers(&log).await, [1, 2, 3]);
+    let partition = partition_of("k", config.partitions);
+    server.stop();
+    let segment = server.segment(&topic, partition);
+    let all = batches(&fs::read(&segment).unwrap());
+    assert_eq!(all.len(), 3);
+    fs::write(&segment, &all[0]).unwrap();
+    server.restart();
+
+    // The first time the fetch that goes on is told; the second time one that begins anew, a little before.
+    for _ in 0..2 {
+        wait::until("it is told", async || {
+            match log.read(partition, 3, 1).await {
+                Ok(batch) => {
+                    assert!(batch.records.is_empty() && batch.next == 3, "{batch:?}");
+                    false
+                }
+                Err(LogError::OutOfRange { asked, high, .. }) => {
+                    assert_eq!((asked, high), (3, 1));
+                    true
+                }
+                Err(_) => false,
+            }
+        })
+        .await;
+    }
 }

@@ -55,12 +55,14 @@ impl Cursor {
         !is_again
     }
 
-    /// Notes that the partition ends at this offset.
-    pub(super) fn ends(&mut self, end: u64) {
-        if end >= self.at {
+    /// Notes that the partition ends at this offset; false when that is before what is to be read.
+    pub(super) fn ends(&mut self, end: u64) -> bool {
+        let is_there = end >= self.at;
+        if is_there {
             self.at = end;
             self.has_ended = true;
         }
+        is_there
     }
 
     /// True when this record was passed over lately, as one that was there already.
