@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::ThreadId;
 use std::time::{Duration, Instant};
 
 use futures::TryStreamExt;
@@ -118,6 +119,8 @@ pub(crate) struct Link {
     one_in: u64,
     calls: AtomicU64,
     dead: AtomicBool,
+    /// The round's only thread.
+    home: ThreadId,
     stalled: watch::Sender<bool>,
     trap: Mutex<Option<Trap>>,
     out_until: Mutex<Option<Instant>>,
@@ -134,6 +137,7 @@ impl Link {
             one_in,
             calls: AtomicU64::new(0),
             dead: AtomicBool::new(false),
+            home: std::thread::current().id(),
             stalled: watch::Sender::new(false),
             trap: Mutex::default(),
             out_until: Mutex::default(),
@@ -194,7 +198,16 @@ impl Link {
         )
     }
 
+    /// True for a call that the round's thread stands still for: Delta's kernel asks on a thread of its own, and waits for the answer. Stopped in that one, nobody
+    /// would be there to let it go on.
+    fn holds_up_the_round(&self) -> bool {
+        std::thread::current().id() != self.home
+    }
+
     fn spring(&self, call: &Call, after: bool) {
+        if self.holds_up_the_round() {
+            return;
+        }
         let mut trap = lock(&self.trap);
         if trap.is_some_and(|trap| trap.after == after && trap.fits(call)) {
             trap.take();
@@ -204,8 +217,10 @@ impl Link {
     }
 
     async fn pass(&self) -> Result<()> {
-        let mut stalled = self.stalled.subscribe();
-        let _ = stalled.wait_for(|stalled| !stalled).await;
+        if !self.holds_up_the_round() {
+            let mut stalled = self.stalled.subscribe();
+            let _ = stalled.wait_for(|stalled| !stalled).await;
+        }
         if self.dead.load(Ordering::SeqCst) {
             return Err(refused(503));
         }
