@@ -16,6 +16,10 @@ const STARTS: [&[u8]; 3] = [
 /// The last header of an outbox's event: the outbox's id, a slash, and the event's number in it, from 1.
 const ENTRY: &str = "gamepipe-outbox";
 
+/// What such an event ends with, which JSON takes for nothing: only where it stands readers look into the headers. The library makes a list of all of them for
+/// that, with memory of its own for each.
+const MARK: &[u8] = b" ";
+
 /// Id, type and time of an event whose encoding begins as ours does and needs no unescaping.
 fn attributes(value: &[u8]) -> Option<[&[u8]; 3]> {
     let mut rest = value;
@@ -68,18 +72,24 @@ pub(super) fn headers_of_entry(
     headers_of(value, source).unwrap_or_default().insert(header)
 }
 
-/// Tells which event of which outbox a record is; `None` when it is none.
-pub(super) fn entry_of<T>(
-    message: &BorrowedMessage<'_>,
+/// An outbox's event as it is on the log.
+pub(super) fn with_mark(value: &[u8]) -> Vec<u8> {
+    [value, MARK].concat()
+}
+
+/// Tells which event of which outbox a record is, and gives its value; `None` when it is none.
+pub(super) fn entry_of<'a, T>(
+    message: &'a BorrowedMessage<'_>,
     tell: impl FnOnce(&str, u64) -> T,
-) -> Option<T> {
+) -> Option<(T, &'a [u8])> {
+    let value = message.payload()?.strip_suffix(MARK)?;
     let headers = message.headers()?;
     let last = headers.count().checked_sub(1)?;
     // The crate panics at a name that is not UTF-8, which a stranger's record may have.
     let header = catch_unwind(AssertUnwindSafe(|| headers.get(last))).ok()?;
-    let value = header.value.filter(|_| header.key == ENTRY)?;
-    let (outbox_id, number) = std::str::from_utf8(value).ok()?.rsplit_once('/')?;
-    Some(tell(outbox_id, number.parse().ok()?))
+    let entry = header.value.filter(|_| header.key == ENTRY)?;
+    let (outbox_id, number) = std::str::from_utf8(entry).ok()?.rsplit_once('/')?;
+    Some((tell(outbox_id, number.parse().ok()?), value))
 }
 
 #[cfg(test)]

@@ -267,8 +267,8 @@ impl Reader {
             let is_enough = !records.is_empty() || (cursor.has_ended && cursor.at >= due);
             match queue.poll(Duration::ZERO) {
                 Some(Ok(message)) => {
-                    if cursor.meets(number, &message) {
-                        records.push(&message);
+                    if let Some(value) = cursor.meets(number, &message) {
+                        records.push(&message, value);
                     }
                     if records.bytes() >= max_bytes {
                         break;

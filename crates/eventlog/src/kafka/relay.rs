@@ -18,7 +18,7 @@ use rdkafka::util::Timeout;
 use self::stands::Stands;
 use super::blocking::blocking;
 use super::clients::{Clients, drop_later};
-use super::headers::headers_of_entry;
+use super::headers::{headers_of_entry, with_mark};
 use super::meta::{self, Mark, Progress, Until, crc_of, encode_progress};
 use super::problem::{explain, is_fenced};
 use super::produce::{self, Call, Outgoing, Producer, check_size};
@@ -298,11 +298,12 @@ impl Relay {
         let (call, answer) = Call::new(records.len() + 1);
         let first = progress.position + 1 - records.len() as u64;
         for ((number, index), record) in (first..).zip(0..).zip(records) {
+            let value = with_mark(&record.value);
             let message = Outgoing {
                 topic: &place.topic,
                 partition: partition_of(&record.key, self.reader.count()),
                 key: record.key.as_bytes(),
-                value: &record.value,
+                value: &value,
                 headers: Some(headers_of_entry(
                     &record.value,
                     &self.source,

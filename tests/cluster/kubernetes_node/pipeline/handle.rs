@@ -59,10 +59,19 @@ impl<'a> Pipeline<'a> {
         Ok(serde_json::from_str(&text)?)
     }
 
-    /// Waits until it says that everything is ready for the generation that it has.
+    /// Waits until it says that everything is ready for the generation that it has, and its Services lead there: nodes hear of pods that are ready a second or two
+    /// after everybody else.
     pub(super) fn wait_until_ready(&self) -> Result<()> {
         self.cluster()
-            .wait(&format!("{} to be ready", self.name), |_| self.is_ready())
+            .wait(&format!("{} to be ready", self.name), |_| self.is_ready())?;
+        for (component, port) in [("api", 5000), ("sql", 8080)] {
+            let service = Client::impatient(&self.address(component, port)?, LIMIT);
+            self.cluster()
+                .wait(&format!("{component} to be reached"), |_| {
+                    service.get("/livez")
+                })?;
+        }
+        Ok(())
     }
 
     fn is_ready(&self) -> Result<()> {

@@ -32,8 +32,12 @@ impl Cursor {
         }
     }
 
-    /// Goes beyond the next message; true when it is a record that was not there before.
-    pub(super) fn meets(&mut self, partition: u32, message: &BorrowedMessage<'_>) -> bool {
+    /// Goes beyond the next message, and gives the value of a record that is to be read and was not there before.
+    pub(super) fn meets<'a>(
+        &mut self,
+        partition: u32,
+        message: &'a BorrowedMessage<'_>,
+    ) -> Option<&'a [u8]> {
         let offset = u64::try_from(message.offset()).unwrap_or(self.at);
         let goes_back = offset < self.reached;
         // What lies before was read already, and is looked at to be known again.
@@ -43,16 +47,16 @@ impl Cursor {
             offset < self.at
         };
         self.reached = self.reached.max(offset + 1);
-        let is_again = self.repeats.has_had(message);
+        let (value, is_again) = self.repeats.look_at(message);
         if is_before {
-            return false;
+            return None;
         }
         self.at = self.at.max(offset + 1);
         self.has_ended = false;
         if goes_back || is_again {
             tell(partition, offset, is_again);
         }
-        !is_again
+        (!is_again).then_some(value)
     }
 
     /// Notes that the partition ends at this offset; false when that is before what is to be read.

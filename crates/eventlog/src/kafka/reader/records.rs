@@ -40,16 +40,15 @@ impl Records {
         self.bytes.len()
     }
 
-    /// Takes in a record.
-    pub(super) fn push(&mut self, message: &BorrowedMessage<'_>) {
+    /// Takes in a record of this value.
+    pub(super) fn push(&mut self, message: &BorrowedMessage<'_>, value: &[u8]) {
         if self.bytes.is_empty() {
             self.bytes.reserve(FIRST_BYTES);
         }
         self.bytes
             .extend_from_slice(message.key().unwrap_or_default());
         let key_end = self.bytes.len();
-        self.bytes
-            .extend_from_slice(message.payload().unwrap_or_default());
+        self.bytes.extend_from_slice(value);
         self.spans.push(Span {
             offset: message.offset(),
             time_ms: message.timestamp().to_millis().unwrap_or(0),

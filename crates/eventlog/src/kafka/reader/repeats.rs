@@ -23,21 +23,21 @@ pub(super) struct Repeats {
 }
 
 impl Repeats {
-    /// True when the record is an event of an outbox that was there already; it is noted otherwise.
-    pub(super) fn has_had(&mut self, message: &BorrowedMessage<'_>) -> bool {
-        let had = entry_of(message, |outbox, number| self.note(outbox, number)).unwrap_or(false);
-        if had {
+    /// Notes a record. Gives its value, and true when it is an event of an outbox that was there already.
+    pub(super) fn look_at<'a>(&mut self, message: &'a BorrowedMessage<'_>) -> (&'a [u8], bool) {
+        let entry = entry_of(message, |outbox, number| self.note(outbox, number));
+        let Some((was_there, value)) = entry else {
+            return (message.payload().unwrap_or_default(), false);
+        };
+        if was_there {
             if self.passed.len() == REMEMBERED {
                 self.passed.pop_front();
             }
-            let crc = crc_of(
-                message.key().unwrap_or_default(),
-                message.payload().unwrap_or_default(),
-            );
+            let crc = crc_of(message.key().unwrap_or_default(), value);
             let offset = u64::try_from(message.offset()).unwrap_or_default();
             self.passed.push_back((offset, crc));
         }
-        had
+        (value, was_there)
     }
 
     /// True when an event of this number or a later one was there already.
