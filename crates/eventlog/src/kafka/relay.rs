@@ -3,7 +3,6 @@
 //! The transactional id belongs to the outbox, so beginning a session ends what any process before has begun with it, and
 //! none of them can commit any more. Whatever a session can't account for ends it; the next one reads what is committed.
 
-mod hanging;
 mod stands;
 
 use std::collections::HashMap;
@@ -368,7 +367,7 @@ fn begin(
         }
         std::thread::sleep(COORDINATOR_PAUSE);
     }
-    let mut loaded = hanging::load(clients, reader, &producer)?;
+    let mut loaded = meta::load(clients, Until::Settled)?;
     let progress = loaded.outboxes.remove(outbox_id).unwrap_or_default();
     loss::check(clients, reader, &progress)?;
     tracing::info!(

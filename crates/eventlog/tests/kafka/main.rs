@@ -5,7 +5,6 @@
 mod conformance;
 mod damaged;
 mod forgotten;
-mod hanging;
 mod logs;
 mod opening;
 mod relaying;
