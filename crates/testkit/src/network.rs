@@ -33,23 +33,12 @@ impl Network {
     /// # Panics
     /// When there is no free port.
     pub fn to(target: u16) -> Self {
-        let listener = match TcpListener::bind((Ipv4Addr::LOCALHOST, 0)) {
-            Ok(listener) => listener,
-            Err(error) => panic!("no port for a proxy: {error}"),
-        };
-        let port = listener.local_addr().map_or(0, |address| address.port());
         let shared = Arc::new(Shared::default());
-        let own = Arc::clone(&shared);
-        thread::spawn(move || {
-            for stream in listener.incoming() {
-                if own.is_over.load(Ordering::Relaxed) {
-                    return;
-                }
-                let Ok(stream) = stream else { continue };
-                let shared = Arc::clone(&own);
-                thread::spawn(move || join(stream, target, &shared));
-            }
-        });
+        let (watched, own) = (Arc::clone(&shared), Arc::clone(&shared));
+        let port = listen(
+            move || watched.is_over.load(Ordering::Relaxed),
+            move |stream| join(stream, target, &own),
+        );
         Self { port, shared }
     }
 
@@ -84,6 +73,33 @@ impl Drop for Network {
         // Wakes the thread that accepts.
         let _ = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port));
     }
+}
+
+/// Takes connections at a free port, each on a thread of its own, until it is over; whoever ends it connects once more. The port.
+///
+/// # Panics
+/// When there is no free port.
+pub(crate) fn listen(
+    is_over: impl Fn() -> bool + Send + 'static,
+    take: impl Fn(TcpStream) + Send + Sync + 'static,
+) -> u16 {
+    let listener = match TcpListener::bind((Ipv4Addr::LOCALHOST, 0)) {
+        Ok(listener) => listener,
+        Err(error) => panic!("no port for a proxy: {error}"),
+    };
+    let port = listener.local_addr().map_or(0, |address| address.port());
+    let take = Arc::new(take);
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            if is_over() {
+                return;
+            }
+            let Ok(stream) = stream else { continue };
+            let take = Arc::clone(&take);
+            thread::spawn(move || take(stream));
+        }
+    });
+    port
 }
 
 fn join(client: TcpStream, target: u16, shared: &Arc<Shared>) {

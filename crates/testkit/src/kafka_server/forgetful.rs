@@ -2,12 +2,13 @@
 
 use std::collections::{HashMap, HashSet};
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use super::wire;
+use crate::network::listen;
 
 /// The proxy.
 #[derive(Debug)]
@@ -32,23 +33,12 @@ impl Forgetful {
     /// # Panics
     /// When there is no free port.
     pub(super) fn to(target: u16) -> Self {
-        let listener = match TcpListener::bind((Ipv4Addr::LOCALHOST, 0)) {
-            Ok(listener) => listener,
-            Err(error) => panic!("no port for a proxy: {error}"),
-        };
-        let port = listener.local_addr().map_or(0, |address| address.port());
         let shared = Arc::new(Shared::default());
-        let own = Arc::clone(&shared);
-        thread::spawn(move || {
-            for stream in listener.incoming() {
-                if own.is_over.load(Ordering::Acquire) {
-                    return;
-                }
-                let Ok(stream) = stream else { continue };
-                let shared = Arc::clone(&own);
-                thread::spawn(move || join(stream, target, &shared));
-            }
-        });
+        let (watched, own) = (Arc::clone(&shared), Arc::clone(&shared));
+        let port = listen(
+            move || watched.is_over.load(Ordering::Acquire),
+            move |stream| join(stream, target, &own),
+        );
         Self { port, shared }
     }
 
