@@ -89,7 +89,8 @@ pub(crate) async fn check_stores(api: &Api) -> Result<(), ApiError> {
     let checked = async {
         // A process that may relay ends what a dead relay has left open; one that only reads has to wait until brokers do.
         api.log.relays(api.state.outbox_id()).await?;
-        let position = api.log.outbox_position(api.state.outbox_id()).await?;
+        let marks = api.state.outbox_marks().await?;
+        let position = api.log.resume_outbox(api.state.outbox_id(), marks).await?;
         Ok::<_, RoundError>(api.state.trim_outbox(position).await?)
     };
     checked.await.map_err(|error| stop(&error))
@@ -182,7 +183,8 @@ enum Round {
 /// One batch: read, append, forget.
 async fn round(api: &Api, position: &mut Option<u64>) -> Result<Round, RoundError> {
     // Before anything of the log is asked: how much waits matters most when the log is down.
-    api.note_outbox_depth(api.state.outbox_depth().await?);
+    let marks = api.state.outbox_marks().await?;
+    api.note_outbox_depth(marks.depth());
     let outbox_id = api.state.outbox_id();
     if !api.log.relays(outbox_id).await? {
         return watch(api, position).await;
@@ -190,7 +192,7 @@ async fn round(api: &Api, position: &mut Option<u64>) -> Result<Round, RoundErro
     let after = match *position {
         Some(after) => after,
         None => {
-            let after = api.log.outbox_position(outbox_id).await?;
+            let after = api.log.resume_outbox(outbox_id, marks).await?;
             api.state.trim_outbox(after).await?;
             // What a process before this one had moved and not forgotten does not wait any more.
             api.note_outbox_depth(api.state.outbox_depth().await?);

@@ -18,6 +18,7 @@ use serde_json::Value;
 
 mod clocks;
 mod kafka_redis_brokers;
+mod kafka_redis_disk;
 mod kafka_redis_drain;
 mod kafka_redis_network;
 mod kafka_redis_rebuild;

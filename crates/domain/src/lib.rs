@@ -10,6 +10,7 @@ pub mod definition;
 pub mod entity;
 pub mod event;
 pub mod invariants;
+pub mod outbox;
 pub mod request;
 pub mod rules;
 pub mod time;

@@ -30,6 +30,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use gamepipe_config::log::LogConfig;
+use gamepipe_domain::outbox::OutboxMarks;
 use gamepipe_service::clock::SharedClock;
 use rdkafka::consumer::{CommitMode, Consumer};
 use rdkafka::error::KafkaError;
@@ -192,7 +193,11 @@ impl EventLog for KafkaLog {
     }
 
     async fn outbox_position(&self, outbox_id: &str) -> Result<u64, LogError> {
-        self.relay.position(outbox_id).await
+        self.relay.position(outbox_id, None).await
+    }
+
+    async fn resume_outbox(&self, outbox_id: &str, marks: OutboxMarks) -> Result<u64, LogError> {
+        self.relay.position(outbox_id, Some(marks)).await
     }
 
     async fn read(

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use gamepipe_domain::outbox::OutboxMarks;
 use gamepipe_domain::time::Timestamp;
 
 use crate::share::{Membership, WholeLog};
@@ -32,6 +33,12 @@ pub trait EventLog: Send + Sync + std::fmt::Debug {
 
     /// The highest sequence number of that outbox that is on the log; 0 when none is.
     async fn outbox_position(&self, outbox_id: &str) -> Result<u64, LogError>;
+
+    /// The same for the process that is about to relay the outbox. What a log of others has left in doubt is settled by the
+    /// outbox's marks, asked for just before: entries that it has forgotten are on the log, those that it holds are sent again.
+    async fn resume_outbox(&self, outbox_id: &str, _marks: OutboxMarks) -> Result<u64, LogError> {
+        self.outbox_position(outbox_id).await
+    }
 
     /// Up to about `max_bytes` of records of a partition from offset `from` on, in order; empty when there is none yet.
     /// Offsets may be without a record (a transaction's end takes one): `next` may be beyond the last record, also of none.

@@ -15,6 +15,7 @@ use async_trait::async_trait;
 use fjall::Readable;
 use gamepipe_config::state::StateConfig;
 use gamepipe_domain::entity::{Entity, EntityId};
+use gamepipe_domain::outbox::OutboxMarks;
 use gamepipe_domain::time::Timestamp;
 use gamepipe_service::batcher::{BatchLimits, Batcher, Stopped};
 use gamepipe_service::clock::SharedClock;
@@ -159,9 +160,8 @@ impl StateStore for EmbeddedStore {
         self.disk.wait_for_outbox(after).await;
     }
 
-    async fn outbox_depth(&self) -> Result<u64, StateError> {
-        let marks = self.disk.view().marks;
-        Ok(marks.last.saturating_sub(marks.trimmed))
+    async fn outbox_marks(&self) -> Result<OutboxMarks, StateError> {
+        Ok(self.disk.view().marks)
     }
 
     async fn scan(

@@ -24,6 +24,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use gamepipe_config::state::RedisConfig;
 use gamepipe_domain::entity::{Entity, EntityId};
+use gamepipe_domain::outbox::OutboxMarks;
 use gamepipe_domain::time::Timestamp;
 use gamepipe_service::clock::SharedClock;
 use redis::cmd;
@@ -133,8 +134,8 @@ impl StateStore for RedisStore {
         self.link.watcher.changed(&self.link, after).await;
     }
 
-    async fn outbox_depth(&self) -> Result<u64, StateError> {
-        outbox::depth(&self.link).await
+    async fn outbox_marks(&self) -> Result<OutboxMarks, StateError> {
+        outbox::marks(&self.link).await
     }
 
     async fn scan(

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use gamepipe_domain::JsonMap;
 use gamepipe_domain::entity::{Entity, EntityId, Version};
+use gamepipe_domain::outbox::OutboxMarks;
 use gamepipe_domain::time::Timestamp;
 
 /// Entities, idempotency records and the outbox in one atomic store. Cheap to share behind an `Arc`.
@@ -29,14 +30,19 @@ pub trait StateStore: Send + Sync + std::fmt::Debug {
     async fn outbox(&self, after: u64, max: usize) -> Result<Vec<OutboxEntry>, StateError>;
 
     /// Forgets outbox entries up to and including `up_to`: they are on the log, and with that the store and the log agree.
-    /// A store that may have lost its last commits refuses everything else but [`StateStore::outbox_depth`] until then.
+    /// A store that may have lost its last commits refuses everything else but [`StateStore::outbox_marks`] until then.
     async fn trim_outbox(&self, up_to: u64) -> Result<(), StateError>;
 
     /// Waits until the outbox may hold an entry above `after`; ends at once when the store can't be asked.
     async fn outbox_changed(&self, after: u64);
 
+    /// How far the outbox is.
+    async fn outbox_marks(&self) -> Result<OutboxMarks, StateError>;
+
     /// How many entries wait in the outbox (metrics, readiness, drain).
-    async fn outbox_depth(&self) -> Result<u64, StateError>;
+    async fn outbox_depth(&self) -> Result<u64, StateError> {
+        Ok(self.outbox_marks().await?.depth())
+    }
 
     /// Some entities of a type in key order, after `after` (exclusive): for audits and exports.
     async fn scan(

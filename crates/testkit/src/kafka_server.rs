@@ -58,6 +58,8 @@ pub struct Options {
     pub behind_network: bool,
     /// A listener behind a proxy that can have the broker say that there are no brokers: [`KafkaServer::forgetful`]. Not together with a network.
     pub forgetful: bool,
+    /// The folder of what the broker stores, instead of one of its own.
+    pub data: Option<PathBuf>,
     /// Run the jars of [`OLD_VARIABLE`].
     pub old: bool,
 }
@@ -265,7 +267,7 @@ impl KafkaServer {
 
     /// The file with the first records of a partition.
     pub fn segment(&self, topic: &str, partition: u32) -> PathBuf {
-        let folder = settings::data(self.path());
+        let folder = settings::data(self.path(), &self.options);
         folder
             .join(format!("{topic}-{partition}"))
             .join("00000000000000000000.log")

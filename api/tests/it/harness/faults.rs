@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use async_trait::async_trait;
 use gamepipe_domain::entity::{Entity, EntityId};
+use gamepipe_domain::outbox::OutboxMarks;
 use gamepipe_domain::time::Timestamp;
 use gamepipe_eventlog::{
     Appended, EventLog, LogError, OutboxBatch, PartitionOffsets, ReadBatch, Record,
@@ -109,8 +110,8 @@ impl StateStore for FaultyStore {
         self.inner.outbox_changed(after).await;
     }
 
-    async fn outbox_depth(&self) -> Result<u64, StateError> {
-        self.inner.outbox_depth().await
+    async fn outbox_marks(&self) -> Result<OutboxMarks, StateError> {
+        self.inner.outbox_marks().await
     }
 
     async fn scan(
@@ -199,6 +200,11 @@ impl EventLog for FaultyLog {
     async fn outbox_position(&self, outbox_id: &str) -> Result<u64, LogError> {
         self.check()?;
         self.inner.outbox_position(outbox_id).await
+    }
+
+    async fn resume_outbox(&self, outbox_id: &str, marks: OutboxMarks) -> Result<u64, LogError> {
+        self.check()?;
+        self.inner.resume_outbox(outbox_id, marks).await
     }
 
     async fn read(

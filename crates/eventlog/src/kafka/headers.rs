@@ -16,6 +16,9 @@ const STARTS: [&[u8]; 3] = [
 /// The last header of an outbox's event: the outbox's id, a slash, and the event's number in it, from 1.
 const ENTRY: &str = "gamepipe-outbox";
 
+/// The number of what is no event: a relay that has to have a record somewhere puts it there.
+pub(super) const NO_EVENT: u64 = 0;
+
 /// What such an event ends with, which JSON takes for nothing: only where it stands readers look into the headers. The library makes a list of all of them for
 /// that, with memory of its own for each.
 const MARK: &[u8] = b" ";
@@ -75,6 +78,11 @@ pub(super) fn headers_of_entry(
 /// An outbox's event as it is on the log.
 pub(super) fn with_mark(value: &[u8]) -> Vec<u8> {
     [value, MARK].concat()
+}
+
+/// Value and headers of a record that stands among an outbox's events and is none.
+pub(super) fn empty_entry(outbox_id: &str) -> (&'static [u8], OwnedHeaders) {
+    (MARK, headers_of_entry(&[], "", outbox_id, NO_EVENT))
 }
 
 /// Tells which event of which outbox a record is, and gives its value; `None` when it is none.

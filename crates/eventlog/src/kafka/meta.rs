@@ -141,23 +141,43 @@ pub(super) fn patience(place: &Place) -> Duration {
     place.patience() * 2 + longest_transaction(place) + CLEANUP
 }
 
+/// The offset behind what is committed, or behind all that is there. Blocks.
+pub(super) fn end(clients: &Clients, until: Until) -> Result<u64, LogError> {
+    let place = &clients.place;
+    let asked = match until {
+        Until::Committed => &clients.committed,
+        Until::Settled => &clients.raw,
+    };
+    let partition = i32::try_from(PARTITION).unwrap_or_default();
+    let ends = clients.asking_leaders(asked, &place.meta, || {
+        asked.fetch_watermarks(&place.meta, partition, place.timeout)
+    });
+    let (_, end) =
+        ends.map_err(|error| clients.explain(&format!("read topic {}", place.meta), &error))?;
+    Ok(u64::try_from(end).unwrap_or(0))
+}
+
+/// The position that a record says of this outbox; `None` when it is another record.
+pub(super) fn position_of(outbox_id: &str, key: &[u8], value: &[u8]) -> Option<u64> {
+    let key = str::from_utf8(key).ok()?;
+    if key.strip_prefix(OUTBOX_KEY)? != outbox_id {
+        return None;
+    }
+    let progress: Progress = serde_json::from_slice(value).ok()?;
+    Some(progress.position)
+}
+
 /// Reads all of it. Blocks.
 pub(super) fn load(clients: &Clients, until: Until) -> Result<Meta, LogError> {
     let place = &clients.place;
     let doing = format!("read topic {}", place.meta);
     let fail = |error: KafkaError| explain(place, &clients.context, &doing, &error);
-    let partition = i32::try_from(PARTITION).unwrap_or_default();
-    let (asked, patience) = match until {
-        Until::Committed => (&clients.committed, Duration::ZERO),
-        Until::Settled => (&clients.raw, longest_transaction(place) + CLEANUP),
+    let patience = match until {
+        Until::Committed => Duration::ZERO,
+        Until::Settled => longest_transaction(place) + CLEANUP,
     };
     let deadline = Instant::now() + place.timeout + patience;
-    let (_, end) = clients
-        .asking_leaders(asked, &place.meta, || {
-            asked.fetch_watermarks(&place.meta, partition, place.timeout)
-        })
-        .map_err(fail)?;
-    let end = u64::try_from(end).unwrap_or(0);
+    let end = end(clients, until)?;
     let consumer: Consume = place
         .consumer()
         .create_with_context(clients.context.clone())
@@ -166,6 +186,7 @@ pub(super) fn load(clients: &Clients, until: Until) -> Result<Meta, LogError> {
     consumer
         .fetch_metadata(Some(&place.meta), place.timeout)
         .map_err(fail)?;
+    let partition = i32::try_from(PARTITION).unwrap_or_default();
     let mut start = TopicPartitionList::new();
     start
         .add_partition_offset(&place.meta, partition, Offset::Beginning)

@@ -168,6 +168,20 @@ pub(super) struct Outgoing<'a> {
     pub(super) time_ms: i64,
 }
 
+/// The same for the producer.
+pub(super) fn record(
+    message: Outgoing<'_>,
+    ticket: Box<Ticket>,
+) -> BaseRecord<'_, [u8], [u8], Box<Ticket>> {
+    let mut record = BaseRecord::with_opaque_to(message.topic, ticket)
+        .partition(i32::try_from(message.partition).unwrap_or(-1))
+        .key(message.key)
+        .payload(message.value)
+        .timestamp(message.time_ms);
+    record.headers = message.headers;
+    record
+}
+
 /// Puts a message into the producer's queue; waits for room until `deadline`.
 pub(super) async fn send(
     producer: &Producer,
@@ -175,12 +189,7 @@ pub(super) async fn send(
     ticket: Box<Ticket>,
     deadline: Instant,
 ) -> Result<(), KafkaError> {
-    let mut record = BaseRecord::with_opaque_to(message.topic, ticket)
-        .partition(i32::try_from(message.partition).unwrap_or(-1))
-        .key(message.key)
-        .payload(message.value)
-        .timestamp(message.time_ms);
-    record.headers = message.headers;
+    let mut record = record(message, ticket);
     loop {
         match producer.send(record) {
             Ok(()) => return Ok(()),

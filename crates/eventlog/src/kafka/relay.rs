@@ -3,33 +3,35 @@
 //! The transactional id belongs to the outbox, so beginning a session ends what any process before has begun with it, and
 //! none of them can commit any more. Whatever a session can't account for ends it; the next one reads what is committed.
 
+mod hanging;
+mod open_spots;
+mod session;
 mod stands;
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use gamepipe_domain::outbox::OutboxMarks;
 use gamepipe_service::failpoint;
 use rdkafka::error::KafkaError;
 use rdkafka::producer::Producer as _;
 use rdkafka::util::Timeout;
 
+use self::session::{Session, begin, end};
 use self::stands::Stands;
 use super::blocking::blocking;
-use super::clients::{Clients, drop_later};
+use super::clients::Clients;
 use super::headers::{headers_of_entry, with_mark};
+use super::loss;
 use super::meta::{self, Mark, Progress, Until, crc_of, encode_progress};
 use super::problem::{explain, is_fenced};
 use super::produce::{self, Call, Outgoing, Producer, check_size};
 use super::reader::Reader;
-use super::{context::Context, loss};
 use crate::log::{LogError, OutboxBatch, partition_of};
 
 /// The longest id of an outbox: it is a part of a group's name.
 const MAX_ID_BYTES: usize = 100;
-
-/// The pause between attempts to find the coordinator of a broker that has just started.
-const COORDINATOR_PAUSE: Duration = Duration::from_millis(100);
 
 /// How many outboxes a process may relay: one, but for tests.
 const MAX_SESSIONS: usize = 16;
@@ -42,23 +44,6 @@ pub(super) struct Relay {
     source: String,
     sessions: tokio::sync::Mutex<HashMap<String, Session>>,
     stands: Stands,
-}
-
-/// The right to append for an outbox.
-struct Session {
-    producer: Arc<Producer>,
-    context: Context,
-    progress: Progress,
-    /// In which turn of the group it was begun.
-    turn: Option<u64>,
-}
-
-impl std::fmt::Debug for Session {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.debug_struct("Session")
-            .field("progress", &self.progress)
-            .finish_non_exhaustive()
-    }
 }
 
 impl Drop for Relay {
@@ -75,6 +60,13 @@ enum Failure {
     Refused(LogError),
     /// The session can't go on.
     Broken { error: LogError, is_fenced: bool },
+}
+
+fn broken(error: LogError) -> Failure {
+    Failure::Broken {
+        error,
+        is_fenced: false,
+    }
 }
 
 impl Relay {
@@ -102,7 +94,7 @@ impl Relay {
             check_size(&record.key, &record.value)?;
         }
         let mut sessions = self.sessions.lock().await;
-        let mut session = self.session(&mut sessions, &batch.outbox_id).await?;
+        let mut session = self.session(&mut sessions, &batch.outbox_id, None).await?;
         // It is out of the map until all is well: a caller that goes away in between leaves none behind.
         match self.take(&mut session, &batch).await {
             Ok(()) => {
@@ -123,16 +115,20 @@ impl Relay {
         }
     }
 
-    /// [`crate::EventLog::outbox_position`].
-    pub(super) async fn position(&self, outbox_id: &str) -> Result<u64, LogError> {
+    /// [`crate::EventLog::outbox_position`]; with the outbox's marks [`crate::EventLog::resume_outbox`].
+    pub(super) async fn position(
+        &self,
+        outbox_id: &str,
+        marks: Option<OutboxMarks>,
+    ) -> Result<u64, LogError> {
         check_id(outbox_id)?;
         let mut sessions = self.sessions.lock().await;
         let is_ours = self
             .stands
             .is_chosen(outbox_id)
-            .unwrap_or_else(|| sessions.contains_key(outbox_id));
+            .unwrap_or_else(|| marks.is_some() || sessions.contains_key(outbox_id));
         if is_ours {
-            let session = self.session(&mut sessions, outbox_id).await?;
+            let session = self.session(&mut sessions, outbox_id, marks).await?;
             let position = session.progress.position;
             sessions.insert(outbox_id.to_owned(), session);
             return Ok(position);
@@ -153,6 +149,7 @@ impl Relay {
         &self,
         sessions: &mut HashMap<String, Session>,
         outbox_id: &str,
+        marks: Option<OutboxMarks>,
     ) -> Result<Session, LogError> {
         let turn = self.stands.turn(&self.clients.place, outbox_id)?;
         match sessions.remove(outbox_id) {
@@ -169,10 +166,30 @@ impl Relay {
         let (clients, reader) = (Arc::clone(&self.clients), Arc::clone(&self.reader));
         let outbox_id = outbox_id.to_owned();
         let limit = meta::patience(&clients.place);
-        blocking(limit, move || begin(&clients, &reader, &outbox_id, turn)).await
+        blocking(limit, move || {
+            begin(&clients, &reader, &outbox_id, turn, marks)
+        })
+        .await
+    }
+
+    /// Looks now and then whether a transaction of the outbox hangs, which a new session ends.
+    async fn look(&self, session: &mut Session, outbox_id: &str) -> Result<(), Failure> {
+        if !session.looks.is_due() {
+            return Ok(());
+        }
+        let (looks, clients) = (
+            std::mem::take(&mut session.looks),
+            Arc::clone(&self.clients),
+        );
+        let (limit, partitions) = (self.clients.place.patience(), self.reader.count());
+        let outbox_id = outbox_id.to_owned();
+        let looked = blocking(limit, move || looks.look(&clients, partitions, &outbox_id)).await;
+        session.looks = looked.map_err(broken)?;
+        Ok(())
     }
 
     async fn take(&self, session: &mut Session, batch: &OutboxBatch) -> Result<(), Failure> {
+        self.look(session, &batch.outbox_id).await?;
         let position = session.progress.position;
         let (outbox_id, first) = (&batch.outbox_id, batch.first);
         if first == 0 || first > position.saturating_add(1) {
@@ -183,12 +200,17 @@ impl Relay {
             Some(new) if !new.is_empty() => self.transact(session, outbox_id, new).await,
             _ => {
                 let (clients, reader) = (Arc::clone(&self.clients), Arc::clone(&self.reader));
+                let outbox_id = outbox_id.clone();
                 // The ends show both: that the brokers answer, and that they have what they had.
                 blocking(clients.place.patience(), move || {
-                    loss::check_reached(&clients, &reader, &reader.written())
+                    let checked = loss::check_reached(&clients, &reader, &reader.written());
+                    // What is missing may be a transaction's end.
+                    checked.or_else(|lost| {
+                        hanging::check(&clients, reader.count(), &outbox_id).and(Err(lost))
+                    })
                 })
                 .await
-                .map_err(Failure::Refused)
+                .map_err(broken)
             }
         }
     }
@@ -241,10 +263,8 @@ impl Relay {
                 error: explain(place, &context, &doing, &error),
             }
         };
-        let stop = |error: failpoint::FailpointError| Failure::Broken {
-            error: LogError::Unavailable(error.to_string()),
-            is_fenced: false,
-        };
+        let stop =
+            |error: failpoint::FailpointError| broken(LogError::Unavailable(error.to_string()));
         producer.begin_transaction().map_err(fail)?;
         failpoint::hit("kafka.relay.begun").map_err(stop)?;
         let mut next = Progress {
@@ -330,63 +350,6 @@ impl Relay {
         }
         Ok(offsets)
     }
-}
-
-/// Becomes the outbox's only relay, and reads how far it is. Blocks.
-fn begin(
-    clients: &Clients,
-    reader: &Reader,
-    outbox_id: &str,
-    turn: Option<u64>,
-) -> Result<Session, LogError> {
-    let place = &clients.place;
-    let context = Context::default();
-    let id = format!("{}.relay.{outbox_id}", place.topic);
-    let transaction = meta::longest_transaction(place).as_millis().to_string();
-    let socket = place.timeout.as_millis().to_string();
-    let producer = produce::start(
-        place,
-        &context,
-        &[
-            ("transactional.id", &id),
-            ("transaction.timeout.ms", &transaction),
-            ("socket.timeout.ms", &socket),
-            // A batch comes at once; there is nothing to wait for.
-            ("linger.ms", "0"),
-        ],
-    )?;
-    let doing = format!("become the relay of outbox {outbox_id}");
-    let deadline = Instant::now() + place.timeout;
-    while let Err(error) = producer.init_transactions(Timeout::After(place.timeout)) {
-        let may_pass = match &error {
-            KafkaError::Transaction(error) => error.is_retriable(),
-            error => meta::is_passing(error),
-        };
-        if !may_pass || Instant::now() >= deadline {
-            return Err(explain(place, &context, &doing, &error));
-        }
-        std::thread::sleep(COORDINATOR_PAUSE);
-    }
-    let mut loaded = meta::load(clients, Until::Settled)?;
-    let progress = loaded.outboxes.remove(outbox_id).unwrap_or_default();
-    loss::check(clients, reader, &progress)?;
-    tracing::info!(
-        outbox.id = outbox_id,
-        outbox.position = progress.position,
-        "this process relays the outbox"
-    );
-    Ok(Session {
-        producer: Arc::new(producer),
-        context,
-        progress,
-        turn,
-    })
-}
-
-/// Lets a session go. Its open transaction ends with the next one's begin.
-fn end(session: Session) {
-    // Dropping a producer waits for its thread, and that one waits by the wall clock.
-    drop_later(session);
 }
 
 fn check_id(id: &str) -> Result<(), LogError> {

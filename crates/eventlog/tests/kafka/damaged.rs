@@ -15,7 +15,7 @@ const FIRST: std::ops::Range<usize> = 0..8;
 const LENGTH: std::ops::Range<usize> = 8..12;
 
 /// A segment's batches.
-fn batches(segment: &[u8]) -> Vec<Vec<u8>> {
+pub(crate) fn batches(segment: &[u8]) -> Vec<Vec<u8>> {
     let mut batches = Vec::new();
     let mut rest = segment;
     while !rest.is_empty() {

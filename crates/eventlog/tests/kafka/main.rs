@@ -5,6 +5,7 @@
 mod conformance;
 mod damaged;
 mod forgotten;
+mod hanging;
 mod logs;
 mod opening;
 mod relaying;

@@ -7,12 +7,13 @@ use std::sync::Arc;
 
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, LsmError, PersistMode, Readable, Snapshot};
 use gamepipe_domain::entity::{Entity, EntityId};
+use gamepipe_domain::outbox::OutboxMarks;
 use gamepipe_service::clock::Clock;
 use gamepipe_service::directory::{DirectoryError, DirectoryLock, check_database, create_once};
 use tokio::sync::watch;
 
 use crate::encode;
-use crate::format::meta::{self, Identity, OutboxMarks};
+use crate::format::meta::{self, Identity};
 use crate::format::{FormatError, entity, outbox};
 use crate::store::{OutboxEntry, StateError};
 

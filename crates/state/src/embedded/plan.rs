@@ -7,11 +7,11 @@
 use std::collections::HashMap;
 
 use gamepipe_domain::entity::Version;
+use gamepipe_domain::outbox::OutboxMarks;
 use gamepipe_domain::time::Timestamp;
 
 use super::disk::Disk;
 use crate::encode::{self, EncodedWrite, Expected, invalid};
-use crate::format::meta::OutboxMarks;
 use crate::format::{entity, idempotency, outbox};
 use crate::store::{Commit, CommitOutcome, IdempotencyKey, IdempotencyRecord, StateError};
 

@@ -4,6 +4,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use fjall::{OwnedWriteBatch, PersistMode};
+use gamepipe_domain::outbox::OutboxMarks;
 use gamepipe_domain::time::Timestamp;
 use gamepipe_service::batcher::BatchWork;
 use gamepipe_service::clock::SharedClock;
@@ -12,7 +13,7 @@ use tokio::sync::oneshot;
 
 use super::disk::{Disk, write_failure};
 use super::plan::Plan;
-use crate::format::meta::{self, OutboxMarks};
+use crate::format::meta;
 use crate::format::{idempotency, outbox};
 use crate::store::{Commit, CommitOutcome, StateError};
 

@@ -1,5 +1,7 @@
 //! The store's own facts: keyspace `meta`, one entry under each of two names.
 
+use gamepipe_domain::outbox::OutboxMarks;
+
 use super::FormatError;
 use super::bytes::{Reader, put_bytes};
 
@@ -22,15 +24,6 @@ pub(crate) struct Identity {
     pub(crate) outbox_id: String,
     /// When it was made, microseconds since the Unix epoch.
     pub(crate) created_micros: i64,
-}
-
-/// How far the outbox has come. They stay when it is empty: its numbers never begin again.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct OutboxMarks {
-    /// The highest sequence number that was given.
-    pub(crate) last: u64,
-    /// Everything up to here is on the log and forgotten.
-    pub(crate) trimmed: u64,
 }
 
 /// The stored form of an identity.

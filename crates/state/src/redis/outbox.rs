@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use gamepipe_domain::outbox::OutboxMarks;
 use redis::{Cmd, Value, cmd};
 use tokio::sync::{Notify, watch};
 
@@ -83,8 +84,8 @@ fn decode(entry: Value) -> Option<OutboxEntry> {
     })
 }
 
-/// How many entries wait.
-pub(super) async fn depth(link: &Link) -> Result<u64, StateError> {
+/// How far it is.
+pub(super) async fn marks(link: &Link) -> Result<OutboxMarks, StateError> {
     let session = link.any_session()?;
     let seen = link.seen();
     let mut connection = session.commands.clone();
@@ -93,7 +94,10 @@ pub(super) async fn depth(link: &Link) -> Result<u64, StateError> {
         .ask(&session, head.query_async(&mut connection))
         .await?;
     let head = link.check_head(&session, head.as_deref(), seen)?;
-    Ok(head.last.saturating_sub(head.trimmed))
+    Ok(OutboxMarks {
+        last: head.last,
+        trimmed: head.trimmed,
+    })
 }
 
 /// Forgets entries up to `up_to`; with that, the store and the log agree.

@@ -132,7 +132,7 @@ share.coordinator.state.topic.min.isr={in_sync}
 share.coordinator.state.topic.num.partitions=1
 group.initial.rebalance.delay.ms=0
 ",
-        data(folder).display()
+        data(folder, options).display()
     ));
     push_sign_in(&mut text, options);
     if options.tls {
@@ -152,8 +152,9 @@ group.initial.rebalance.delay.ms=0
 }
 
 /// Where the broker in `folder` stores records.
-pub(super) fn data(folder: &Path) -> PathBuf {
-    folder.join("data")
+pub(super) fn data(folder: &Path, options: &Options) -> PathBuf {
+    let own = || folder.join("data");
+    options.data.clone().unwrap_or_else(own)
 }
 
 /// What a listener that asks for a password needs.
@@ -181,7 +182,7 @@ fn push_sign_in(text: &mut String, options: &Options) {
 /// What makes the folder, besides the settings of the Java machine.
 pub(super) fn format_arguments(folder: &Path, options: &Options) -> Vec<String> {
     // What a start on other ports has left is emptied: its voters are gone.
-    let _ = std::fs::remove_dir_all(data(folder));
+    let _ = std::fs::remove_dir_all(data(folder, options));
     let settings = path(folder).display().to_string();
     let mut arguments: Vec<String> = [
         "kafka.tools.StorageTool",

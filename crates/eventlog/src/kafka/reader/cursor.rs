@@ -3,7 +3,7 @@
 use rdkafka::Message;
 use rdkafka::message::BorrowedMessage;
 
-use super::repeats::Repeats;
+use super::repeats::{Repeats, Seen};
 
 /// How many records before the first one are looked at when a partition begins to be read. An event that is there again is close behind the first: the relay
 /// sends nothing else in between, and clients can append little to a partition that has no room.
@@ -47,16 +47,19 @@ impl Cursor {
             offset < self.at
         };
         self.reached = self.reached.max(offset + 1);
-        let (value, is_again) = self.repeats.look_at(message);
+        let seen = self.repeats.look_at(message);
         if is_before {
             return None;
         }
         self.at = self.at.max(offset + 1);
         self.has_ended = false;
-        if goes_back || is_again {
-            tell(partition, offset, is_again);
+        if goes_back || seen == Seen::Again {
+            tell(partition, offset, seen == Seen::Again);
         }
-        (!is_again).then_some(value)
+        match seen {
+            Seen::New(value) => Some(value),
+            Seen::Again | Seen::NoEvent => None,
+        }
     }
 
     /// Notes that the partition ends at this offset; false when that is before what is to be read.

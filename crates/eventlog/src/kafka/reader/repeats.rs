@@ -7,11 +7,22 @@ use std::collections::{HashMap, VecDeque};
 use rdkafka::Message;
 use rdkafka::message::BorrowedMessage;
 
-use crate::kafka::headers::entry_of;
+use crate::kafka::headers::{NO_EVENT, entry_of};
 use crate::kafka::meta::crc_of;
 
 /// How many of the records that were passed over last are remembered, for whoever looks for one of them.
 const REMEMBERED: usize = 64;
+
+/// What a record is.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Seen<'a> {
+    /// One with this value, which was not there before.
+    New(&'a [u8]),
+    /// An event of an outbox that was there already.
+    Again,
+    /// What a relay has put there to end a transaction.
+    NoEvent,
+}
 
 /// What is known of a partition's records up to where it was read.
 #[derive(Debug, Default)]
@@ -23,21 +34,31 @@ pub(super) struct Repeats {
 }
 
 impl Repeats {
-    /// Notes a record. Gives its value, and true when it is an event of an outbox that was there already.
-    pub(super) fn look_at<'a>(&mut self, message: &'a BorrowedMessage<'_>) -> (&'a [u8], bool) {
-        let entry = entry_of(message, |outbox, number| self.note(outbox, number));
+    /// Notes a record, and tells what it is.
+    pub(super) fn look_at<'a>(&mut self, message: &'a BorrowedMessage<'_>) -> Seen<'a> {
+        let entry = entry_of(message, |outbox, number| {
+            (number != NO_EVENT).then(|| self.note(outbox, number))
+        });
         let Some((was_there, value)) = entry else {
-            return (message.payload().unwrap_or_default(), false);
+            return Seen::New(message.payload().unwrap_or_default());
         };
-        if was_there {
-            if self.passed.len() == REMEMBERED {
-                self.passed.pop_front();
+        match was_there {
+            None => Seen::NoEvent,
+            Some(false) => Seen::New(value),
+            Some(true) => {
+                self.remember(message, value);
+                Seen::Again
             }
-            let crc = crc_of(message.key().unwrap_or_default(), value);
-            let offset = u64::try_from(message.offset()).unwrap_or_default();
-            self.passed.push_back((offset, crc));
         }
-        (value, was_there)
+    }
+
+    fn remember(&mut self, message: &BorrowedMessage<'_>, value: &[u8]) {
+        if self.passed.len() == REMEMBERED {
+            self.passed.pop_front();
+        }
+        let crc = crc_of(message.key().unwrap_or_default(), value);
+        let offset = u64::try_from(message.offset()).unwrap_or_default();
+        self.passed.push_back((offset, crc));
     }
 
     /// True when an event of this number or a later one was there already.

@@ -3,6 +3,7 @@
 use super::{Store, all_events, committed, event, money, player, write};
 use crate::place::Place;
 use crate::wait;
+use gamepipe_domain::outbox::OutboxMarks;
 use gamepipe_state::Commit;
 use gamepipe_state::StateError;
 use std::sync::Arc;
@@ -90,6 +91,13 @@ pub async fn a_trimmed_outbox_stays_trimmed_and_counts_on_after_reopening(
         drop(store);
         store = open(&place).await;
         assert_eq!(store.outbox_depth().await.unwrap(), 0);
+        // Numbers never begin again.
+        let all = round * 5 + 5;
+        let marks = OutboxMarks {
+            last: all,
+            trimmed: all,
+        };
+        assert_eq!(store.outbox_marks().await.unwrap(), marks);
     }
 }
 
