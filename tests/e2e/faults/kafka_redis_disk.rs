@@ -50,6 +50,13 @@ fn kafka_on_a_full_disk_is_refused_for_and_goes_on_when_it_has_room() -> Result<
     kafka.restart();
     scene.platform.wait_until_ready()?;
     scene.answers(100)?;
+    let output = scene.platform.output();
+    for sign in ["the log is damaged", "a transaction hangs"] {
+        println!(
+            "{left} KiB were left: {sign:?} {} times",
+            output.matches(sign).count()
+        );
+    }
     scene
         .check()
         .with_context(|| format!("{left} KiB were left; {}", kafka.log()))

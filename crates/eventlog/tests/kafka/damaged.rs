@@ -27,8 +27,8 @@ pub(crate) fn batches(segment: &[u8]) -> Vec<Vec<u8>> {
     batches
 }
 
-fn moved(batch: &[u8], by: u64) -> Vec<u8> {
-    let first = u64::from_be_bytes(batch[FIRST].try_into().unwrap());
+fn moved(batch: &[u8], by: i64) -> Vec<u8> {
+    let first = i64::from_be_bytes(batch[FIRST].try_into().unwrap());
     let mut batch = batch.to_vec();
     batch[FIRST].copy_from_slice(&(first + by).to_be_bytes());
     batch
@@ -45,6 +45,17 @@ fn write_again(segment: &Path) {
     fs::write(segment, again.concat()).unwrap();
 }
 
+/// Entries of an outbox, all of one key.
+fn entries(first: u64, last: u64) -> OutboxBatch {
+    OutboxBatch {
+        outbox_id: "box".to_owned(),
+        first,
+        records: (first..=last)
+            .map(|number| record("k", &number.to_string()))
+            .collect(),
+    }
+}
+
 /// Events of an outbox that are there twice, at offsets that overlap, are read once: when the log is read through, and when it is read on from any offset in it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn kafka_events_that_are_on_a_damaged_log_twice_are_read_once() {
@@ -52,13 +63,6 @@ async fn kafka_events_that_are_on_a_damaged_log_twice_are_read_once() {
     let topic = new_topic();
     let config = config(&server.bootstrap(), &topic);
     let log = open(&config).await;
-    let entries = |first: u64, last: u64| OutboxBatch {
-        outbox_id: "box".to_owned(),
-        first,
-        records: (first..=last)
-            .map(|number| record("k", &number.to_string()))
-            .collect(),
-    };
     log.append_from_outbox(entries(1, 3)).await.unwrap();
     drop(log);
     server.stop();
@@ -83,6 +87,36 @@ async fn kafka_events_that_are_on_a_damaged_log_twice_are_read_once() {
     .await;
     let other = open(&config).await;
     assert_eq!(numbers(&other).await, [1, 2, 3, 4, 5, 6]);
+}
+
+/// The record by which a relay knows the log may be one that its readers pass over.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn kafka_a_damaged_log_is_known_by_a_record_that_is_passed_over() {
+    let mut server = KafkaServer::start(Options::default());
+    let topic = new_topic();
+    let config = config(&server.bootstrap(), &topic);
+    let log = open(&config).await;
+    // The last one's position has what was known of the one before.
+    for (first, last) in [(1, 1), (2, 4), (5, 5)] {
+        log.append_from_outbox(entries(first, last)).await.unwrap();
+    }
+    drop(log);
+    server.stop();
+    let partition = partition_of("k", config.partitions);
+    let segment = server.segment(&topic, partition);
+    let mut all = batches(&fs::read(&segment).unwrap());
+    assert_eq!(all.len(), 6, "three transactions and their ends");
+    // What was written first was not counted.
+    all.insert(2, moved(&all[2], -1));
+    fs::write(&segment, all.concat()).unwrap();
+    server.restart();
+
+    let log = open(&config).await;
+    wait::until("events are relayed", async || {
+        log.append_from_outbox(entries(6, 6)).await.is_ok()
+    })
+    .await;
+    assert_eq!(numbers(&log).await, [1, 2, 3, 4, 5, 6]);
 }
 
 /// A log that ends before where somebody wants to go on says so, also to a process that has seen more of it.

@@ -1,7 +1,10 @@
 //! Processes that land a log together, and what other tools see of it.
 
 use std::collections::HashSet;
-use std::process::Command;
+use std::ffi::OsStr;
+use std::io::Write as _;
+use std::os::unix::ffi::OsStrExt as _;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,7 +18,7 @@ use gamepipe_testkit::kafka_server::KafkaServer;
 use gamepipe_testkit::reexec::{self, Victim};
 use gamepipe_testkit::wait;
 
-use crate::logs::{config, new_topic, open, record};
+use crate::logs::{config, new_topic, open, record, texts};
 
 async fn shared(topic: &str) -> Arc<KafkaLog> {
     open(&config(&KafkaServer::shared().bootstrap(), topic)).await
@@ -175,6 +178,10 @@ async fn kafka_release_tells_the_landing_group() {
     ));
 }
 
+fn kcat() -> Command {
+    Command::new(std::env::var("GAMEPIPE_TEST_KCAT").unwrap_or_else(|_| "kcat".to_owned()))
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn kafka_kcat_prints_readable_events() {
     let topic = new_topic();
@@ -197,8 +204,7 @@ async fn kafka_kcat_prints_readable_events() {
         dedupe_id: None,
     };
     log.append(vec![record]).await.unwrap();
-    let kcat = std::env::var("GAMEPIPE_TEST_KCAT").unwrap_or_else(|_| "kcat".to_owned());
-    let output = Command::new(kcat)
+    let output = kcat()
         .args([
             "-C",
             "-e",
@@ -217,4 +223,31 @@ async fn kafka_kcat_prints_readable_events() {
          content-type=application/json"
     );
     assert_eq!(printed, format!("ann|{text}|{headers}\n"));
+}
+
+/// Whoever else writes to the topic may name headers as he likes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn kafka_records_of_strangers_are_read_whatever_their_headers_are() {
+    let topic = new_topic();
+    let log = shared(&topic).await;
+    let headers: [&[u8]; 4] = [
+        b"\xff\xfe=box/1",
+        b"gamepipe-outbox=\xff/1",
+        b"gamepipe-outbox=box",
+        b"gamepipe-outbox=box/-1",
+    ];
+    for header in headers {
+        let mut child = kcat()
+            .args(["-P", "-b", &KafkaServer::shared().bootstrap()])
+            .args(["-t", &topic, "-p", "0", "-H"])
+            .arg(OsStr::from_bytes(header))
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // With the mark that events of an outbox end with.
+        child.stdin.take().unwrap().write_all(b"strange ").unwrap();
+        assert!(child.wait().unwrap().success());
+    }
+    let found = texts(&log).await;
+    assert_eq!(found, ["strange "; 4]);
 }
