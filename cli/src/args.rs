@@ -64,12 +64,15 @@ pub(crate) struct Logging {
     #[arg(
         long,
         global = true,
-        env = "GAMEPIPE_LOG_FORMAT",
+        env = LOG_FORMAT_VARIABLE,
         value_name = "FORMAT",
         default_value = "text"
     )]
     pub(crate) log_format: LogForm,
 }
+
+/// The variable of [`Logging::log_format`]: its name looks like that of a setting of the event log.
+pub(crate) const LOG_FORMAT_VARIABLE: &str = "GAMEPIPE_LOG_FORMAT";
 
 /// The forms of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -7,8 +7,7 @@ use anyhow::Context;
 use gamepipe_config::load::{Effective, Layers, load};
 use serde_json::{Value, json};
 
-/// Variables that stand for flags and are named as if they were settings of the event log.
-const OF_THE_COMMAND_LINE: [&str; 1] = ["GAMEPIPE_LOG_FORMAT"];
+use crate::args::LOG_FORMAT_VARIABLE;
 
 /// Puts the layers together. `presumed` is what the command puts in the place of defaults, `flags` what was given on the
 /// command line, each by the setting's path.
@@ -39,7 +38,7 @@ pub(crate) fn effective(
 fn settings_among(variables: impl Iterator<Item = (OsString, OsString)>) -> Vec<(String, String)> {
     variables
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .filter(|(name, _)| !OF_THE_COMMAND_LINE.contains(&name.as_str()))
+        .filter(|(name, _)| name != LOG_FORMAT_VARIABLE)
         .collect()
 }
 
@@ -47,16 +46,15 @@ fn settings_among(variables: impl Iterator<Item = (OsString, OsString)>) -> Vec<
 mod tests {
     use gamepipe_config::load::{Layers, load};
 
-    use super::{OF_THE_COMMAND_LINE, settings_among};
+    use super::{LOG_FORMAT_VARIABLE, settings_among};
 
     #[test]
     fn a_variable_of_the_command_line_is_not_taken_for_a_setting() {
-        let variables = OF_THE_COMMAND_LINE.map(|name| (name.into(), "json".into()));
-        let environment = settings_among(
-            variables
-                .into_iter()
-                .chain([("GAMEPIPE_SQL_LISTEN".into(), "127.0.0.1:3".into())]),
-        );
+        let variables = [
+            (LOG_FORMAT_VARIABLE.into(), "json".into()),
+            ("GAMEPIPE_SQL_LISTEN".into(), "127.0.0.1:3".into()),
+        ];
+        let environment = settings_among(variables.into_iter());
         let layers = Layers {
             environment,
             ..Layers::default()
