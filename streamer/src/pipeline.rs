@@ -166,6 +166,7 @@ impl Streamer {
         let mut wait = FIRST_WAIT;
         loop {
             let before = self.metrics.epochs.get();
+            let is_last = shutdown.is_cancelled();
             let share = membership.share();
             membership.settled(share.turn);
             let done = self.attempt(membership, &share, shutdown).await;
@@ -185,7 +186,8 @@ impl Streamer {
                 }
                 Err(error) => {
                     self.metrics.failures.inc();
-                    if error.is_final() || shutdown.is_cancelled() {
+                    // What an attempt met that began before the word to stop may have passed since.
+                    if error.is_final() || is_last {
                         self.probes.not_ready(PART, error.to_string());
                         return Err(error);
                     }

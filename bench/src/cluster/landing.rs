@@ -40,7 +40,13 @@ pub(crate) fn run() -> Result<()> {
     let kafka = super::measured();
     let spark = Spark::installed()?;
     beside(&spark, &redis, &kafka, FEWER, &[Job::Course])?;
-    beside(&spark, &redis, &kafka, EVENTS, &[Job::Parquet, Job::Delta, Job::Course])
+    beside(
+        &spark,
+        &redis,
+        &kafka,
+        EVENTS,
+        &[Job::Parquet, Job::Delta, Job::Course],
+    )
 }
 
 /// Lands as many events with our streamer and with jobs of Spark.

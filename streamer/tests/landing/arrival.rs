@@ -5,7 +5,9 @@ use std::sync::Arc;
 use gamepipe_lake::audit::audit;
 use gamepipe_service::Shutdown;
 use gamepipe_streamer::StreamerError;
+use gamepipe_testkit::wait;
 use serde_json::json;
+use tokio::sync::oneshot;
 
 use crate::memory_log::MemoryLog;
 use crate::world::{
@@ -139,6 +141,32 @@ async fn running_streamer_lands_what_is_appended_meanwhile() {
         (200, 200, 200)
     );
     assert!(found.epoch > 3, "{}", found.epoch);
+}
+
+/// Trouble that began before the word to stop may have passed: what the log has then lands all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn streamer_that_is_told_to_stop_while_a_read_fails_lands_what_is_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = Arc::new(MemoryLog::new("g", 3));
+    let lake = open(folder.path(), &tables());
+    let streamer = streamer(quick(), &log, &lake);
+    streamer.prepare().await.unwrap();
+    for id in 0..20 {
+        let value = event("attack", id, json!({"damage": id}));
+        log.push(&format!("k{id}"), value);
+    }
+    let (fail, moment) = oneshot::channel();
+    log.fail_at(moment);
+    let shutdown = Shutdown::new();
+    let running = tokio::spawn(streamer.run(shutdown.clone()));
+    wait::until("a read is under way", async || !log.is_to_fail()).await;
+    shutdown.cancel();
+    fail.send(()).unwrap();
+    wait::ready("the streamer's end", running)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(clean_audit(&lake).await.records, 20);
 }
 
 #[tokio::test(flavor = "multi_thread")]

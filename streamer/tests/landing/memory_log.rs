@@ -9,7 +9,7 @@ use gamepipe_eventlog::{
     Appended, EventLog, LogError, LogRecord, OutboxBatch, PartitionOffsets, Position, ReadBatch,
     Record, partition_of,
 };
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 /// When every record of a [`MemoryLog`] was appended: 2026-01-02T03:04:05Z.
 pub(crate) const APPENDED: Timestamp = Timestamp::from_micros(1_767_323_045_000_000);
@@ -22,6 +22,7 @@ pub(crate) struct MemoryLog {
     appended: watch::Sender<u64>,
     released: Mutex<Vec<u64>>,
     read_records: usize,
+    trouble: Mutex<Option<oneshot::Receiver<()>>>,
 }
 
 #[derive(Debug, Default)]
@@ -39,6 +40,7 @@ impl MemoryLog {
             appended: watch::Sender::new(0),
             released: Mutex::new(vec![0; partitions as usize]),
             read_records: usize::MAX,
+            trouble: Mutex::default(),
         }
     }
 
@@ -48,6 +50,22 @@ impl MemoryLog {
             read_records,
             ..self
         }
+    }
+
+    /// Has the next read fail, when this comes.
+    pub(crate) fn fail_at(&self, moment: oneshot::Receiver<()>) {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(moment);
+    }
+
+    /// True until a read has met what [`Self::fail_at`] has set up.
+    pub(crate) fn is_to_fail(&self) -> bool {
+        let trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        trouble.is_some()
+    }
+
+    fn take_trouble(&self) -> Option<oneshot::Receiver<()>> {
+        let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        trouble.take()
     }
 
     /// Appends a record to the partition of its key.
@@ -138,6 +156,10 @@ impl EventLog for MemoryLog {
         from: u64,
         max_bytes: usize,
     ) -> Result<ReadBatch, LogError> {
+        if let Some(moment) = self.take_trouble() {
+            let _ = moment.await;
+            return Err(LogError::Unavailable("no broker answers".to_owned()));
+        }
         let partitions = self
             .partitions
             .lock()
