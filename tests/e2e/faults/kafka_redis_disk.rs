@@ -52,7 +52,7 @@ fn kafka_on_a_full_disk_is_refused_for_and_goes_on_when_it_has_room() -> Result<
     scene.answers(100)?;
     let output = scene.platform.output();
     for sign in ["the log is damaged", "a transaction hangs"] {
-        println!(
+        eprintln!(
             "{left} KiB were left: {sign:?} {} times",
             output.matches(sign).count()
         );
