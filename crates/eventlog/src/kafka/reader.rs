@@ -296,9 +296,12 @@ impl Reader {
                     let error = trouble.unwrap_or(KafkaError::MessageConsumption(
                         RDKafkaErrorCode::OperationTimedOut,
                     ));
-                    return Err(self
-                        .clients
-                        .explain(&format!("read partition {number}"), &error));
+                    let (at, ended) = (cursor.at, cursor.has_ended);
+                    let doing = format!(
+                        "read partition {number} (at offset {at} of {due}{})",
+                        if ended { ", where it ended" } else { "" }
+                    );
+                    return Err(self.clients.explain(&doing, &error));
                 }
                 None => std::thread::sleep(PAUSE),
             }
