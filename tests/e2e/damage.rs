@@ -35,7 +35,11 @@ impl Stopped {
             Ok((landed.as_u64() > Some(100)).then_some(()))
         });
         acknowledged.merge(crowd.finish());
-        played?;
+        played.with_context(|| {
+            let (answered, failed) = (acknowledged.event_ids.len(), acknowledged.unanswered);
+            let output = platform.output();
+            format!("{answered} events were acknowledged, {failed} requests failed:\n{output}")
+        })?;
         platform.wait_until_landed()?;
         ensure!(platform.stop()?.success(), "{}", platform.output());
         Ok(Self {

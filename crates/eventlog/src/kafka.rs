@@ -146,11 +146,12 @@ impl KafkaLog {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .upgrade();
-        // Only members may speak for a group that has any.
-        if member.is_some_and(|member| member.commit(&list)) {
-            return Ok(());
+        match member {
+            // Only members may speak for a group that has any. One that joins anew can't for a moment; the next release tells all.
+            Some(member) => member.commit(&list),
+            // Nothing is assigned by it while a commit of its own is under way: never beside a member, whose group may refuse it.
+            None => self.clients.stable.commit(&list, CommitMode::Async),
         }
-        self.clients.stable.commit(&list, CommitMode::Async)
     }
 }
 

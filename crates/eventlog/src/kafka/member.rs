@@ -118,10 +118,12 @@ impl Member {
         })
     }
 
-    /// Commits offsets for the group, without waiting; `false` when this process is not in it any more.
-    pub(super) fn commit(&self, offsets: &TopicPartitionList) -> bool {
+    /// Commits offsets for the group, without waiting, unless this process is not in it any more.
+    pub(super) fn commit(&self, offsets: &TopicPartitionList) -> Result<(), KafkaError> {
         let consumer = self.state.lock_consumer().upgrade();
-        consumer.is_some_and(|consumer| consumer.commit(offsets, CommitMode::Async).is_ok())
+        consumer.map_or(Ok(()), |consumer| {
+            consumer.commit(offsets, CommitMode::Async)
+        })
     }
 
     /// Tells the thread to leave the group and end.
