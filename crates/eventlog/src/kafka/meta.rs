@@ -14,6 +14,7 @@ use super::clients::{Clients, Consume, drop_later};
 use super::context::take_end;
 use super::place::Place;
 use super::problem::explain;
+use super::produce::Outgoing;
 use crate::log::LogError;
 
 /// What a relay that is gone has begun holds up readers for this long at most, unless somebody takes its place.
@@ -78,6 +79,18 @@ pub(super) fn encode_generation(generation: &str, partitions: u32) -> (String, V
         partitions,
     };
     (format!("{GENERATION_KEY}{generation}"), json(&record))
+}
+
+/// A record for this topic, of such a key and value.
+pub(super) fn record<'a>(place: &'a Place, key: &'a str, value: &'a [u8]) -> Outgoing<'a> {
+    Outgoing {
+        topic: &place.meta,
+        partition: PARTITION,
+        key: key.as_bytes(),
+        value,
+        headers: None,
+        time_ms: place.now_ms(),
+    }
 }
 
 /// The record of an outbox.

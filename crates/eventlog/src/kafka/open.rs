@@ -11,7 +11,7 @@ use rdkafka::util::Timeout;
 use super::blocking::blocking;
 use super::clients::{Clients, drop_later};
 use super::meta::{self, Generation, Meta, Until};
-use super::produce::{self, Call, MAX_MESSAGE_BYTES, Outgoing};
+use super::produce::{self, Call, MAX_MESSAGE_BYTES};
 use super::version;
 use crate::log::LogError;
 
@@ -303,14 +303,7 @@ async fn offer(clients: &Arc<Clients>, partitions: u32) -> Result<Generation, Lo
         let producer = produce::start(place, &clients.context, &[])?;
         let (call, answer) = Call::new(1);
         let (key, value) = meta::encode_generation(&id, partitions);
-        let message = Outgoing {
-            topic: &place.meta,
-            partition: meta::PARTITION,
-            key: key.as_bytes(),
-            value: &value,
-            headers: None,
-            time_ms: place.now_ms(),
-        };
+        let message = meta::record(place, &key, &value);
         let deadline = Instant::now() + place.timeout;
         produce::send(&producer, message, call.ticket(0), deadline)
             .await

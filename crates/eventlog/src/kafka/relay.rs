@@ -334,14 +334,7 @@ impl Relay {
             produce::send(producer, message, call.ticket(index), deadline).await?;
         }
         let (key, value) = encode_progress(outbox_id, progress);
-        let message = Outgoing {
-            topic: &place.meta,
-            partition: meta::PARTITION,
-            key: key.as_bytes(),
-            value: &value,
-            headers: None,
-            time_ms: place.now_ms(),
-        };
+        let message = meta::record(place, &key, &value);
         produce::send(producer, message, call.ticket(records.len()), deadline).await?;
         drop(call);
         let mut offsets = Vec::with_capacity(records.len() + 1);

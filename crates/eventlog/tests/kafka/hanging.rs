@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use gamepipe_domain::outbox::OutboxMarks;
 use gamepipe_eventlog::{EventLog, OutboxBatch, partition_of};
@@ -168,18 +169,30 @@ async fn kafka_transactions_that_have_lost_their_ends_are_ended_by_what_the_outb
     }
 }
 
-/// A relay at work notices that its last transaction has lost its end, and ends it with a new session.
+/// A relay at work notices that its last transaction has lost its end, and a new session ends it: whether the process had seen that end, or has to look twice.
+/// Who had read beyond that end goes on behind it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn kafka_relay_at_work_notices_that_its_transaction_has_lost_its_end() {
     let mut server = KafkaServer::start(Options::default());
-    let topic = new_topic();
-    let config = config(&server.bootstrap(), &topic);
-    let log = open(&config).await;
-    log.append_from_outbox(batch("box", 1, 10)).await.unwrap();
-    assert_eq!(numbers(&log).await.len(), 10);
+    let mut logs = Vec::new();
+    for has_seen in [true, false] {
+        let config = config(&server.bootstrap(), &new_topic());
+        let log = open(&config).await;
+        log.append_from_outbox(batch("box", 1, 10)).await.unwrap();
+        let reader = if has_seen {
+            Arc::clone(&log)
+        } else {
+            open(&config).await
+        };
+        assert_eq!(numbers(&reader).await.len(), 10);
+        let ends = reader.offsets().await.unwrap();
+        logs.push((config, log, ends));
+    }
     server.stop();
-    let partition = partitions_of(&batch("box", 1, 10), config.partitions)[0];
-    take_last(&server.segment(&topic, partition));
+    let partition = partitions_of(&batch("box", 1, 10), 4)[0];
+    for (config, ..) in &logs {
+        take_last(&server.segment(&config.kafka.topic, partition));
+    }
     server.restart();
 
     let nothing = || OutboxBatch {
@@ -187,19 +200,27 @@ async fn kafka_relay_at_work_notices_that_its_transaction_has_lost_its_end() {
         first: 11,
         records: Vec::new(),
     };
-    wait::until("what hangs is named", async || {
-        log.append_from_outbox(nothing())
-            .await
-            .is_err_and(|error| error.to_string().contains("hangs"))
-    })
-    .await;
-    wait::until("the relay begins anew", async || {
-        log.resume_outbox("box", marks(10, 10))
-            .await
-            .is_ok_and(|position| position == 10)
-    })
-    .await;
-    let other = open(&config).await;
-    assert_eq!(numbers(&other).await, (1..=10).collect::<Vec<_>>());
-    log.append_from_outbox(nothing()).await.unwrap();
+    for (config, log, ends) in &logs {
+        wait::until("what hangs is named", async || {
+            log.append_from_outbox(nothing())
+                .await
+                .is_err_and(|error| error.to_string().contains("hangs"))
+        })
+        .await;
+        wait::until("the relay begins anew", async || {
+            log.resume_outbox("box", marks(10, 10))
+                .await
+                .is_ok_and(|position| position == 10)
+        })
+        .await;
+        let other = open(config).await;
+        assert_eq!(numbers(&other).await, (1..=10).collect::<Vec<_>>());
+        let end = ends[partition as usize].high;
+        let behind = other.read(partition, end, 1 << 20).await.unwrap();
+        assert!(
+            behind.records.is_empty() && behind.next >= end,
+            "{behind:?}"
+        );
+        log.append_from_outbox(nothing()).await.unwrap();
+    }
 }

@@ -11,11 +11,11 @@ use rdkafka::error::KafkaError;
 use rdkafka::producer::Producer as _;
 use rdkafka::util::Timeout;
 
-use super::super::clients::Clients;
-use super::super::headers::empty_entry;
-use super::super::meta::{self, Progress, Until};
-use super::super::produce::{Call, Outgoing, Producer, record};
 use super::open_spots::{self, Open, Spot};
+use crate::kafka::clients::Clients;
+use crate::kafka::headers::empty_entry;
+use crate::kafka::meta::{self, Progress, Until};
+use crate::kafka::produce::{Call, Outgoing, Producer, record};
 use crate::log::LogError;
 
 /// How often a relay looks whether something hangs. What is open at two looks is of no transaction of its own: between two of them it has none.
@@ -65,8 +65,7 @@ pub(super) fn end(
     outbox_id: &str,
     marks: Option<OutboxMarks>,
 ) -> Result<(), LogError> {
-    let spots = open_spots::find(clients, partitions)?;
-    let open = open_spots::of_outbox(clients, &spots, outbox_id)?;
+    let open = open_now(clients, partitions, outbox_id)?;
     if open.is_empty() {
         return Ok(());
     }
@@ -114,10 +113,14 @@ pub(super) fn end(
     Ok(())
 }
 
+fn open_now(clients: &Clients, partitions: u32, outbox_id: &str) -> Result<Open, LogError> {
+    let spots = open_spots::find(clients, partitions)?;
+    open_spots::of_outbox(clients, &spots, outbox_id)
+}
+
 /// An error when something of the outbox is open, for a relay that has no transaction of its own. Blocks.
 pub(super) fn check(clients: &Clients, partitions: u32, outbox_id: &str) -> Result<(), LogError> {
-    let spots = open_spots::find(clients, partitions)?;
-    if open_spots::of_outbox(clients, &spots, outbox_id)?.is_empty() {
+    if open_now(clients, partitions, outbox_id)?.is_empty() {
         return Ok(());
     }
     Err(hangs(clients, outbox_id))
@@ -160,15 +163,7 @@ impl Ending<'_> {
         }
         if let Some(progress) = progress {
             let (key, value) = meta::encode_progress(self.outbox_id, progress);
-            let message = Outgoing {
-                topic: &place.meta,
-                partition: meta::PARTITION,
-                key: key.as_bytes(),
-                value: &value,
-                headers: None,
-                time_ms,
-            };
-            send(message, partitions.len())?;
+            send(meta::record(place, &key, &value), partitions.len())?;
         }
         self.producer.flush(timeout)?;
         // Its tickets are in the reports, or gone with them.

@@ -7,9 +7,9 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::BorrowedMessage;
 use rdkafka::{Message as _, Offset, TopicPartitionList};
 
-use super::super::clients::{Clients, Consume, drop_later};
-use super::super::headers::entry_of;
-use super::super::meta::{self, Until};
+use crate::kafka::clients::{Clients, Consume, drop_later};
+use crate::kafka::headers::entry_of;
+use crate::kafka::meta::{self, Until};
 use crate::log::LogError;
 
 /// Where a partition begins to have something that is not committed.

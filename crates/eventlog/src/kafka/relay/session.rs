@@ -8,14 +8,14 @@ use rdkafka::error::KafkaError;
 use rdkafka::producer::Producer as _;
 use rdkafka::util::Timeout;
 
-use super::super::clients::{Clients, drop_later};
-use super::super::context::Context;
-use super::super::loss;
-use super::super::meta::{self, Progress, Until};
-use super::super::problem::explain;
-use super::super::produce::{self, Producer};
-use super::super::reader::Reader;
 use super::hanging::{self, Looks};
+use crate::kafka::clients::{Clients, drop_later};
+use crate::kafka::context::Context;
+use crate::kafka::loss;
+use crate::kafka::meta::{self, Progress, Until};
+use crate::kafka::problem::explain;
+use crate::kafka::produce::{self, Producer};
+use crate::kafka::reader::Reader;
 use crate::log::LogError;
 
 /// The pause between attempts to find the coordinator of a broker that has just started.
