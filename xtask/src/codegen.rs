@@ -20,9 +20,13 @@ const DEFINITIONS: [&str; 2] = ["manifests/crds", "charts/gamepipe/files/crds"];
 
 /// Writes the generated files, or says which are not current.
 pub(crate) fn run(check: bool) -> Result<()> {
-    let binary = binary()?;
+    of_binary(&binary()?, check)
+}
+
+/// [`run`], out of a binary that is built already.
+pub(crate) fn of_binary(binary: &Path, check: bool) -> Result<()> {
     let mut stale = Vec::new();
-    for (path, text) in generate(&binary)? {
+    for (path, text) in generate(binary)? {
         let path = root().join(path);
         if std::fs::read_to_string(&path).is_ok_and(|found| found == text) {
             continue;

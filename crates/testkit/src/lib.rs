@@ -13,5 +13,6 @@ pub mod redis_server;
 pub mod reexec;
 pub mod s3_proxy;
 pub mod s3_server;
+pub mod token_service;
 pub mod transfers;
 pub mod wait;

@@ -47,6 +47,16 @@ impl Victim {
         Self::spawn(Command::new(this_binary()), test, argument, failpoints)
     }
 
+    /// Like [`Victim::start`], with these environment variables besides.
+    ///
+    /// # Panics
+    /// When the binary can't be started.
+    pub fn start_with(test: &str, argument: &str, variables: &[(&str, &str)]) -> Self {
+        let mut command = Command::new(this_binary());
+        command.envs(variables.iter().copied());
+        Self::spawn(command, test, argument, "")
+    }
+
     /// Like [`Victim::start`], but no file can grow beyond `blocks` of 512 to 1024 bytes: what a full disk does.
     ///
     /// # Panics

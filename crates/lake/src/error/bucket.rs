@@ -137,7 +137,7 @@ pub(crate) struct Asked<'a> {
 
 /// The cause behind an error of the client. `None`: there is no such object, which only the caller can judge.
 pub(crate) fn explain(error: &object_store::Error, asked: Asked<'_>) -> Option<BucketError> {
-    use object_store::Error::{NotFound, PermissionDenied, Unauthenticated};
+    use object_store::Error::{Generic, NotFound, PermissionDenied, Unauthenticated};
     let text = error.to_string();
     let code = between(&text, "<Code>", "</Code>").unwrap_or_default();
     let message = shortened(between(&text, "<Message>", "</Message>").unwrap_or_default());
@@ -157,6 +157,16 @@ pub(crate) fn explain(error: &object_store::Error, asked: Asked<'_>) -> Option<B
     let status = between(&text, "status code: ", " ").and_then(|status| status.parse::<u16>().ok());
     Some(match (error, status) {
         (NotFound { .. }, _) if matches!(code, "" | "NoSuchKey") => return None,
+        // What the store itself refuses comes as the next two kinds. These codes are for tokens of a role:
+        // https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html#API_AssumeRoleWithWebIdentity_Errors
+        (Generic { .. }, Some(401 | 403)) => no_credentials(code, &message),
+        _ if matches!(
+            code,
+            "InvalidIdentityToken" | "ExpiredTokenException" | "IDPCommunicationError"
+        ) =>
+        {
+            no_credentials(code, &message)
+        }
         (PermissionDenied { .. } | Unauthenticated { .. }, _) | (_, Some(401 | 403)) => {
             let code = if code.is_empty() { "403" } else { code };
             BucketError::Forbidden {
@@ -177,6 +187,15 @@ pub(crate) fn explain(error: &object_store::Error, asked: Asked<'_>) -> Option<B
             detail: shortened(&deepest(error)),
         },
     })
+}
+
+/// What gives keys for the workload's identity has refused.
+fn no_credentials(code: &str, message: &str) -> BucketError {
+    BucketError::NoCredentials {
+        detail: format!("what gives them has refused: {code} {message}")
+            .trim()
+            .to_owned(),
+    }
 }
 
 /// The cause behind a code of S3's.

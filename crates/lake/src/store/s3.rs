@@ -16,13 +16,14 @@ const RETRY_FOR: Duration = Duration::from_secs(10);
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 /// What a workload's identity is made of: variables that Kubernetes, ECS and EC2 set, or their users.
-const IDENTITY: [AmazonS3ConfigKey; 9] = [
+const IDENTITY: [AmazonS3ConfigKey; 10] = [
     AmazonS3ConfigKey::AccessKeyId,
     AmazonS3ConfigKey::SecretAccessKey,
     AmazonS3ConfigKey::Token,
     AmazonS3ConfigKey::WebIdentityTokenFile,
     AmazonS3ConfigKey::RoleArn,
     AmazonS3ConfigKey::RoleSessionName,
+    AmazonS3ConfigKey::StsEndpoint,
     AmazonS3ConfigKey::ContainerCredentialsRelativeUri,
     AmazonS3ConfigKey::ContainerCredentialsFullUri,
     AmazonS3ConfigKey::ContainerAuthorizationTokenFile,

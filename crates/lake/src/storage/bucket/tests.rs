@@ -1,5 +1,7 @@
 //! What a bucket promises, and what is said of one that can't be a lake.
 
+mod identity;
+
 use std::time::Duration;
 
 use gamepipe_config::lake::{LakeConfig, S3Config};
