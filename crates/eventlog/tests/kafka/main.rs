@@ -11,4 +11,3 @@ mod opening;
 mod relaying;
 mod server;
 mod sharing;
-mod silence;
