@@ -157,9 +157,11 @@ pub(crate) fn explain(error: &object_store::Error, asked: Asked<'_>) -> Option<B
     let status = between(&text, "status code: ", " ").and_then(|status| status.parse::<u16>().ok());
     Some(match (error, status) {
         (NotFound { .. }, _) if matches!(code, "" | "NoSuchKey") => return None,
-        // What the store itself refuses comes as the next two kinds. These codes are for tokens of a role:
+        // Some of what the store itself refuses comes as this kind, too. The codes are for tokens of a role:
         // https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html#API_AssumeRoleWithWebIdentity_Errors
-        (Generic { .. }, Some(401 | 403)) => no_credentials(code, &message),
+        (Generic { .. }, Some(401 | 403)) if message.contains("AssumeRole") => {
+            no_credentials(code, &message)
+        }
         _ if matches!(
             code,
             "InvalidIdentityToken" | "ExpiredTokenException" | "IDPCommunicationError"
