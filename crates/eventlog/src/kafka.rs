@@ -20,6 +20,7 @@ mod place;
 mod problem;
 mod produce;
 mod reader;
+mod reading;
 mod relay;
 mod retention;
 mod version;
@@ -149,8 +150,7 @@ impl KafkaLog {
         match member {
             // Only members may speak for a group that has any. One that joins anew can't for a moment; the next release tells all.
             Some(member) => member.commit(&list),
-            // Nothing is assigned by it while a commit of its own is under way: never beside a member, whose group may refuse it.
-            None => self.clients.stable.commit(&list, CommitMode::Async),
+            None => self.clients.committed.commit(&list, CommitMode::Async),
         }
     }
 }

@@ -1,8 +1,8 @@
 //! A real Kafka for tests: brokers on free ports with folders of their own, killed, stopped and started again at will, and
 //! gone with the test, however that ends.
 
+mod broker_proxy;
 mod cluster;
-mod forgetful;
 mod settings;
 mod wire;
 mod zookeeper;
@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+pub use self::broker_proxy::BrokerProxy;
 pub use self::cluster::KafkaCluster;
-pub use self::forgetful::Forgetful;
 use self::settings::{Node, Ports};
 use self::zookeeper::ZooKeeper;
 use crate::network::Network;
@@ -56,8 +56,8 @@ pub struct Options {
     pub measured: bool,
     /// A listener behind a network that can be cut: [`KafkaServer::network`].
     pub behind_network: bool,
-    /// A listener behind a proxy that can have the broker say that there are no brokers: [`KafkaServer::forgetful`]. Not together with a network.
-    pub forgetful: bool,
+    /// A listener behind a proxy that can have the broker answer what it would not: [`KafkaServer::proxy`]. Not together with a network.
+    pub behind_proxy: bool,
     /// The folder of what the broker stores, instead of one of its own.
     pub data: Option<PathBuf>,
     /// Run the jars of [`OLD_VARIABLE`].
@@ -74,7 +74,7 @@ pub struct KafkaServer {
     node: Node,
     process: Option<Process>,
     network: Option<Network>,
-    forgetful: Option<Forgetful>,
+    proxy: Option<BrokerProxy>,
     /// For versions that need one.
     zookeeper: Option<ZooKeeper>,
 }
@@ -117,7 +117,7 @@ impl KafkaServer {
             node: Node::default(),
             process: None,
             network: None,
-            forgetful: None,
+            proxy: None,
             zookeeper: None,
         };
         if server.options.tls {
@@ -140,10 +140,10 @@ impl KafkaServer {
             self.ports.network = network.port();
             self.network = Some(network);
         }
-        if self.options.forgetful {
-            let proxy = Forgetful::to(self.ports.behind);
+        if self.options.behind_proxy {
+            let proxy = BrokerProxy::to(self.ports.behind);
             self.ports.network = proxy.port();
-            self.forgetful = Some(proxy);
+            self.proxy = Some(proxy);
         }
     }
 
@@ -183,14 +183,14 @@ impl KafkaServer {
     ///
     /// # Panics
     /// When it was not asked for.
-    pub fn forgetful(&self) -> &Forgetful {
-        match &self.forgetful {
+    pub fn proxy(&self) -> &BrokerProxy {
+        match &self.proxy {
             Some(proxy) => proxy,
-            None => panic!("the broker was started without a proxy that can have it forget"),
+            None => panic!("the broker was started without a proxy"),
         }
     }
 
-    /// The address behind the network that can be cut, or behind the proxy that forgets.
+    /// The address behind the network that can be cut, or behind the proxy.
     ///
     /// # Panics
     /// When none of them was asked for.

@@ -7,13 +7,14 @@ use std::time::{Duration, Instant};
 use rdkafka::admin::AdminClient;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
-use rdkafka::{Offset, TopicPartitionList};
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
 use super::alarm::Alarm;
 use super::bootstrap;
 use super::context::Context;
 use super::place::Place;
 use super::problem::explain;
+use super::reading::ReadingClient;
 use crate::log::LogError;
 
 /// A consumer of ours.
@@ -66,20 +67,13 @@ const LOOK: Duration = Duration::from_secs(1);
 const WAKING: Duration = Duration::from_secs(60);
 const WAKE_EVERY: Duration = Duration::from_secs(1);
 
-/// How much of a partition one answer brings at most; more only delays the first record of it.
-const MAX_FETCH_BYTES: usize = 1 << 20;
-
-/// And at least, however small the settings are: an answer has a cost of its own.
-const MIN_FETCH_BYTES: usize = 64 << 10;
-
 /// The clients that only look.
 pub(super) struct Clients {
     pub(super) place: Arc<Place>,
     pub(super) context: Context,
-    /// Reads what is committed. It is asked nothing: brokers answer a connection's requests in turn, and one that waits for
-    /// records holds up those behind it.
-    pub(super) stable: Arc<Consume>,
-    /// Answers what is committed.
+    /// Reads what is committed.
+    pub(super) reading: ReadingClient,
+    /// Answers what is committed, and tells the landing group what has landed where nobody is in it.
     pub(super) committed: Consume,
     /// Answers what is there, committed or not.
     pub(super) raw: Consume,
@@ -109,47 +103,26 @@ impl Clients {
     pub(super) fn new(place: Arc<Place>, partitions: u32) -> Result<Self, LogError> {
         let context = Context::default();
         let fail = |error: KafkaError| explain(&place, &context, "make a consumer", &error);
-        let share = place.prefetch_bytes / (partitions.max(1) as usize);
-        let fetch = (share / 2).clamp(MIN_FETCH_BYTES, MAX_FETCH_BYTES);
-        let mut config = place.consumer();
-        config
-            .set("fetch.message.max.bytes", fetch.to_string())
-            .set(
-                "queued.max.messages.kbytes",
-                (share / 1024).max(1).to_string(),
-            )
-            // The bytes are the limit.
-            .set("queued.min.messages", "1000000")
-            // A reader that has emptied its queue does not wait a second for the next records.
-            .set("fetch.queue.backoff.ms", "5")
-            .set("fetch.error.backoff.ms", "100")
-            // Partitions of a broker share one request that waits for records, and one that is read anew waits for its end.
-            .set("fetch.wait.max.ms", "50");
-        let stable = config.create_with_context(context.clone()).map_err(fail)?;
-        let ask = |isolation: &str| -> Result<Consume, LogError> {
-            let mut config = place.client();
-            config.set("isolation.level", isolation);
-            config.create_with_context(context.beside()).map_err(fail)
-        };
-        let (committed, raw) = (ask("read_committed")?, ask("read_uncommitted")?);
+        let reading = ReadingClient::new(&place, &context, partitions).map_err(fail)?;
+        let ask = |config: ClientConfig| config.create_with_context(context.beside()).map_err(fail);
+        let committed: Consume = ask(place.consumer())?;
+        let mut uncommitted = place.client();
+        uncommitted.set("isolation.level", "read_uncommitted");
+        let raw: Consume = ask(uncommitted)?;
         Ok(Self {
             place,
             context,
-            stable: Arc::new(stable),
+            reading,
             committed,
             raw,
             ends: AtomicBool::new(false),
         })
     }
 
-    /// Looks where the partitions are before they are read: a consumer that learns of a topic later waits a second for it. Blocks.
+    /// [`ReadingClient::prepare`].
     pub(super) fn prepare(&self) -> Result<(), LogError> {
-        let found = self
-            .stable
-            .fetch_metadata(Some(&self.place.topic), self.place.timeout);
-        found
-            .map(|_| ())
-            .map_err(|error| self.explain("open the log", &error))
+        let found = self.reading.prepare();
+        found.map_err(|error| self.explain("open the log", &error))
     }
 
     /// Serves what the clients report, until [`Clients::end`].
@@ -157,7 +130,8 @@ impl Clients {
         let mut alarm = Alarm::new(&self.place.clock);
         let (mut set_back, mut woken) = (None, Instant::now());
         while !self.ends.load(Ordering::Acquire) {
-            for client in self.all() {
+            let reading = self.reading.client();
+            for client in [&*reading, &self.committed, &self.raw] {
                 // Records come through queues of their own; here there are reports only, which the context takes.
                 let _ = client.poll(Duration::ZERO);
                 bootstrap::find_again(client.client(), client.context(), &self.place);
@@ -176,14 +150,11 @@ impl Clients {
         }
     }
 
-    fn all(&self) -> [&Consume; 3] {
-        [&self.stable, &self.committed, &self.raw]
-    }
-
     /// Has the clients' threads look at what there is to do.
     fn wake(&self) {
-        let _ = self.stable.assignment();
-        for client in self.all() {
+        let reading = self.reading.client();
+        let _ = reading.assignment();
+        for client in [&*reading, &self.committed, &self.raw] {
             // Nobody waits for the answer.
             let _ = client.fetch_metadata(Some(&self.place.topic), Duration::ZERO);
         }

@@ -246,7 +246,7 @@ fn read_to(
         if Instant::now() >= deadline {
             return Err(LogError::Unavailable(format!(
                 "failed to {doing} to its end in time: brokers are slow (log.kafka.timeoutMs is {}), or a relay that is gone has left \
-                 a transaction open, which ends by itself",
+                 a transaction open. It ends by itself, or when a relay begins",
                 place.timeout.as_millis()
             )));
         }

@@ -91,7 +91,7 @@ impl Place {
         self.client.clone()
     }
 
-    /// A consumer that is given its partitions, never commits, and sees only what is committed.
+    /// A consumer that is given its partitions and sees only what is committed.
     pub(super) fn consumer(&self) -> ClientConfig {
         let mut config = self.client();
         config

@@ -5,6 +5,7 @@ mod cursor;
 mod partition;
 mod records;
 mod repeats;
+mod silence;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,8 +17,9 @@ use rdkafka::{Offset, TopicPartitionList};
 use tokio::sync::watch;
 
 use self::cursor::{Cursor, LOOK_BACK};
-use self::partition::{Partition, Slot};
+use self::partition::{Fetched, Partition, Slot};
 use self::records::Records;
+use self::silence::Silence;
 use super::clients::Clients;
 use super::context::take_end;
 use super::meta::is_passing;
@@ -155,9 +157,10 @@ impl Reader {
         };
         let mut slot = lock(&partition.slot);
         let at = slot.cursor.at;
-        if slot.queue.is_none() || at != from {
+        let is_read = self.is_read(&slot);
+        if !is_read || at != from {
             self.check_range(number, partition, from)?;
-            if slot.queue.is_some() && (at..at + SKIP).contains(&from) {
+            if is_read && (at..at + SKIP).contains(&from) {
                 // What is in between is in the queue, or comes; it is passed over.
                 slot.cursor.at = from;
                 slot.cursor.has_ended = false;
@@ -172,6 +175,12 @@ impl Reader {
             self.stop(number, &mut slot);
         }
         taken
+    }
+
+    /// True when the partition is read, and by the client that reads now.
+    fn is_read(&self, slot: &Slot) -> bool {
+        let fetched = slot.fetched.as_ref();
+        fetched.is_some_and(|fetched| self.clients.reading.is_current(&fetched.client))
     }
 
     /// True when this record was lately passed over, as one that was there already.
@@ -214,7 +223,8 @@ impl Reader {
         let topic = &clients.place.topic;
         let partition = i32::try_from(number).unwrap_or(-1);
         // The queue is taken before anything is in it: what is in it goes where it was sent.
-        let Some(mut queue) = clients.stable.split_partition_queue(topic, partition) else {
+        let client = clients.reading.client();
+        let Some(mut queue) = client.split_partition_queue(topic, partition) else {
             return Err(fail(KafkaError::Canceled));
         };
         let news = self.news.clone();
@@ -223,23 +233,24 @@ impl Reader {
         });
         let mut list = TopicPartitionList::new();
         list.add_partition_offset(topic, partition, Offset::Offset(offset_of(begins)))
-            .and_then(|()| clients.stable.incremental_assign(&list))
+            .and_then(|()| client.incremental_assign(&list))
             .map_err(fail)?;
-        slot.queue = Some(queue);
+        slot.fetched = Some(Fetched { queue, client });
         slot.cursor = Cursor::new(begins, from);
         Ok(())
     }
 
     fn stop(&self, number: u32, slot: &mut Slot) {
-        if slot.queue.take().is_none() {
+        let Some(Fetched { queue, client }) = slot.fetched.take() else {
             return;
-        }
+        };
+        drop(queue);
         let mut list = TopicPartitionList::new();
         list.add_partition(
             &self.clients.place.topic,
             i32::try_from(number).unwrap_or(-1),
         );
-        if let Err(error) = self.clients.stable.incremental_unassign(&list) {
+        if let Err(error) = client.incremental_unassign(&list) {
             tracing::debug!(%error, log.partition = number, "a partition is not read any more, and wasn't before");
         }
     }
@@ -251,8 +262,10 @@ impl Reader {
         slot: &mut Slot,
         max_bytes: usize,
     ) -> Result<ReadBatch, LogError> {
-        let Slot { queue, cursor, .. } = slot;
-        let Some(queue) = queue else {
+        let Slot {
+            fetched, cursor, ..
+        } = slot;
+        let Some(Fetched { queue, .. }) = fetched else {
             return Err(self
                 .clients
                 .explain(&format!("read partition {number}"), &KafkaError::Canceled));
@@ -263,7 +276,7 @@ impl Reader {
         let mut due = partition.stable.load(Ordering::Acquire);
         let mut has_asked = false;
         let mut trouble = None;
-        loop {
+        let is_silent = loop {
             let is_enough = !records.is_empty() || (cursor.has_ended && cursor.at >= due);
             match queue.poll(Duration::ZERO) {
                 Some(Ok(message)) => {
@@ -271,7 +284,7 @@ impl Reader {
                         records.push(&message, value);
                     }
                     if records.bytes() >= max_bytes {
-                        break;
+                        break false;
                     }
                 }
                 Some(Err(KafkaError::PartitionEOF(_))) => {
@@ -282,30 +295,26 @@ impl Reader {
                 }
                 Some(Err(error)) if is_passing(&error) => trouble = Some(error),
                 Some(Err(error)) => return Err(self.read_error(number, cursor.at, &error)),
-                None if is_enough && has_asked => break,
+                None if is_enough && has_asked => break false,
                 None if is_enough => {
                     let is_behind = cursor.at < partition.written.load(Ordering::Acquire);
                     if !records.is_empty() || !is_behind {
-                        break;
+                        break false;
                     }
                     // This process has appended more, after the end was told: it may be committed by now.
                     has_asked = true;
                     due = self.highs()?.get(number as usize).copied().unwrap_or(due);
                 }
-                None if Instant::now() >= deadline => {
-                    let error = trouble.unwrap_or(KafkaError::MessageConsumption(
-                        RDKafkaErrorCode::OperationTimedOut,
-                    ));
-                    let (at, ended) = (cursor.at, cursor.has_ended);
-                    let doing = format!(
-                        "read partition {number} (at offset {at} of {due}{})",
-                        if ended { ", where it ended" } else { "" }
-                    );
-                    return Err(self.clients.explain(&doing, &error));
-                }
+                None if Instant::now() >= deadline => break true,
                 None => std::thread::sleep(PAUSE),
             }
+        };
+        if is_silent {
+            self.hear_nothing(number, partition, slot, Silence { due, trouble })?;
+        } else {
+            slot.silences = 0;
         }
+        let cursor = &slot.cursor;
         partition.stable.fetch_max(cursor.at, Ordering::AcqRel);
         partition
             .bytes

@@ -19,7 +19,7 @@ const PARTITIONS: u32 = 512;
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn kafka_clients_that_were_told_of_no_brokers_find_them_again() {
     let server = KafkaServer::start(Options {
-        forgetful: true,
+        behind_proxy: true,
         ..Options::default()
     });
     let topic = new_topic();
@@ -36,7 +36,7 @@ async fn kafka_clients_that_were_told_of_no_brokers_find_them_again() {
     .await;
     assert_eq!(everything(&log).await.len(), 4);
 
-    let broker = server.forgetful();
+    let broker = server.proxy();
     broker.forget();
     wait::until("all clients were told of no brokers", async || {
         broker.told() >= CLIENTS

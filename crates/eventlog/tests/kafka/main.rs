@@ -11,3 +11,4 @@ mod opening;
 mod relaying;
 mod server;
 mod sharing;
+mod silence;

@@ -100,7 +100,7 @@ pub(super) fn write(folder: &Path, ports: &Ports, options: &Options, node: &Node
         advertised.push(format!("SSL://localhost:{}", ports.tls));
     }
     let mut listeners = advertised.join(",").replace("localhost", "127.0.0.1");
-    if options.behind_network || options.forgetful {
+    if options.behind_network || options.behind_proxy {
         listeners.push_str(&format!(",FAR://127.0.0.1:{}", ports.behind));
         advertised.push(format!("FAR://127.0.0.1:{}", ports.network));
     }

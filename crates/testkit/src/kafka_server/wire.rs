@@ -36,6 +36,14 @@ fn ask(port: u16) -> std::io::Result<u32> {
 /// The kind of the requests that ask about topics and brokers.
 const ASKS_ABOUT_TOPICS: u16 = 3;
 
+/// The kind of the requests that read.
+const READS: u16 = 1;
+
+/// True for a request that reads.
+pub(super) fn reads(request: &[u8]) -> bool {
+    request.starts_with(&READS.to_be_bytes())
+}
+
 /// The first version of their answers in which lengths are of variable size and every part ends with tags.
 const COMPACT: u16 = 9;
 
@@ -128,5 +136,6 @@ mod tests {
         let request = [0, 3, 0, 12, 1, 2, 3, 4, 9];
         assert_eq!(asks_about_topics(&request), Some(([1, 2, 3, 4], 12)));
         assert_eq!(asks_about_topics(&METADATA[6..]), None);
+        assert!(reads(&[0, 1, 0, 12, 1, 2, 3, 4, 9]) && !reads(&request));
     }
 }

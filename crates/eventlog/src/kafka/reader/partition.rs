@@ -1,12 +1,13 @@
 //! What a reader keeps for each partition.
 
-use std::sync::Mutex;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use rdkafka::consumer::base_consumer::PartitionQueue;
 
 use super::cursor::Cursor;
+use crate::kafka::clients::Consume;
 use crate::kafka::context::Context;
 
 /// What is known of a partition, and how it is read.
@@ -40,10 +41,20 @@ impl std::fmt::Debug for Partition {
 /// How a partition is read.
 #[derive(Default)]
 pub(super) struct Slot {
-    /// Filled while the partition is read.
-    pub(super) queue: Option<PartitionQueue<Context>>,
+    /// There while the partition is read.
+    pub(super) fetched: Option<Fetched>,
     /// Where the queue is.
     pub(super) cursor: Cursor,
     /// When it was read last.
     pub(super) used: Option<Instant>,
+    /// How many reads in a row have brought nothing in time.
+    pub(super) silences: u32,
+}
+
+/// What a client fetches of a partition.
+pub(super) struct Fetched {
+    /// Filled by the client.
+    pub(super) queue: PartitionQueue<Context>,
+    /// Ends after its queue.
+    pub(super) client: Arc<Consume>,
 }

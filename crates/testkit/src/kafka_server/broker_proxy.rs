@@ -1,4 +1,5 @@
-//! A proxy before a broker, which can have it say that it knows of no brokers: what one says that has just started, in a moment that no test can meet.
+//! A proxy before a broker, for what a real one can't be made to show: it can have it say that it knows of no brokers, as one says that has just started, in a
+//! moment that no test can meet; and it can have those who read hear nothing more.
 
 use std::collections::{HashMap, HashSet};
 use std::io::{Read, Write};
@@ -12,7 +13,7 @@ use crate::network::listen;
 
 /// The proxy.
 #[derive(Debug)]
-pub struct Forgetful {
+pub struct BrokerProxy {
     port: u16,
     shared: Arc<Shared>,
 }
@@ -25,9 +26,13 @@ struct Shared {
     open: Mutex<HashMap<u64, TcpStream>>,
     /// The connections whose clients were told of no brokers.
     told: Mutex<HashSet<u64>>,
+    /// The connections over which somebody reads.
+    readers: Mutex<HashSet<u64>>,
+    /// Those of them over which no answer comes any more.
+    silent: Mutex<HashSet<u64>>,
 }
 
-impl Forgetful {
+impl BrokerProxy {
     /// Begins to pass on what comes to a free port to this port of the machine.
     ///
     /// # Panics
@@ -59,13 +64,21 @@ impl Forgetful {
         self.shared.forgets.store(false, Ordering::Release);
     }
 
+    /// From now on nothing is answered any more over the connections that somebody has read over; they stay open, and new ones are answered. How many.
+    pub fn silence_readers(&self) -> usize {
+        let readers = lock(&self.shared.readers).clone();
+        let count = readers.len();
+        *lock(&self.shared.silent) = readers;
+        count
+    }
+
     /// How many connections were told that there are no brokers since [`Self::forget`].
     pub fn told(&self) -> usize {
         lock(&self.shared.told).len()
     }
 }
 
-impl Drop for Forgetful {
+impl Drop for BrokerProxy {
     fn drop(&mut self) {
         self.shared.is_over.store(true, Ordering::Release);
         self.shared.cut();
@@ -99,41 +112,50 @@ fn join(client: TcpStream, target: u16, shared: &Arc<Shared>) {
     let number = shared.next.fetch_add(1, Ordering::Relaxed);
     lock(&shared.open).insert(number, kept);
     let asked = Arc::new(Asked::default());
-    let noted = Arc::clone(&asked);
+    let (noted, own) = (Arc::clone(&asked), Arc::clone(shared));
     let there = thread::spawn(move || {
         pass(client, server, |request| {
             if let Some((number, version)) = wire::asks_about_topics(&request) {
                 lock(&noted).insert(number, version);
             }
-            request
+            if wire::reads(&request) {
+                lock(&own.readers).insert(number);
+            }
+            Some(request)
         });
     });
     pass(server_too, client_too, |answer| {
+        if lock(&shared.silent).contains(&number) {
+            return None;
+        }
         let version = answer
             .first_chunk()
             .and_then(|number| lock(&asked).remove(number));
-        match version {
+        Some(match version {
             Some(version) if shared.forgets.load(Ordering::Acquire) => {
                 lock(&shared.told).insert(number);
                 wire::without_brokers(&answer, version)
             }
             _ => answer,
-        }
+        })
     });
     // A thread that only copies has nothing to tell.
     let _ = there.join();
     lock(&shared.open).remove(&number);
+    lock(&shared.readers).remove(&number);
 }
 
-/// Copies what has a length before it until an end closes.
-fn pass(mut from: TcpStream, mut to: TcpStream, change: impl Fn(Vec<u8>) -> Vec<u8>) {
+/// Copies what has a length before it until an end closes, but for what is to be dropped.
+fn pass(mut from: TcpStream, mut to: TcpStream, change: impl Fn(Vec<u8>) -> Option<Vec<u8>>) {
     let mut copy = || -> std::io::Result<()> {
         loop {
             let mut length = [0; 4];
             from.read_exact(&mut length)?;
             let mut frame = vec![0; u32::from_be_bytes(length) as usize];
             from.read_exact(&mut frame)?;
-            let mut frame = change(frame);
+            let Some(mut frame) = change(frame) else {
+                continue;
+            };
             let length = u32::try_from(frame.len()).unwrap_or(u32::MAX);
             frame.splice(0..0, length.to_be_bytes());
             to.write_all(&frame)?;
