@@ -119,6 +119,22 @@ impl Clients {
         })
     }
 
+    /// A consumer that reads these partitions from these offsets on. Blocks.
+    pub(super) fn consume(
+        &self,
+        config: &ClientConfig,
+        start: &TopicPartitionList,
+    ) -> KafkaResult<Consume> {
+        let place = &self.place;
+        let consumer: Consume = config.create_with_context(self.context.beside())?;
+        // A consumer that is given a partition of a topic that it does not know yet looks for it a second later.
+        for topic in [&place.topic, &place.meta] {
+            consumer.fetch_metadata(Some(topic), place.timeout)?;
+        }
+        consumer.assign(start)?;
+        Ok(consumer)
+    }
+
     /// [`ReadingClient::prepare`].
     pub(super) fn prepare(&self) -> Result<(), LogError> {
         let found = self.reading.prepare();

@@ -4,9 +4,11 @@
 //! none of them can commit any more. Whatever a session can't account for ends it; the next one reads what is committed.
 
 mod hanging;
+mod missing;
 mod open_spots;
 mod session;
 mod stands;
+mod step;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -269,7 +271,7 @@ impl Relay {
         failpoint::hit("kafka.relay.begun").map_err(stop)?;
         let mut next = Progress {
             position: session.progress.position + records.len() as u64,
-            reached: self.reader.written(),
+            reached: reached(&session.progress, self.reader.written()),
             mark: session.progress.mark,
         };
         let delivered = self
@@ -343,6 +345,14 @@ impl Relay {
         }
         Ok(offsets)
     }
+}
+
+/// What the partitions have reached, of which a process that has just begun knows less than the one before it.
+fn reached(before: &Progress, mut known: Vec<u64>) -> Vec<u64> {
+    for (known, before) in known.iter_mut().zip(&before.reached) {
+        *known = (*known).max(*before);
+    }
+    known
 }
 
 fn check_id(id: &str) -> Result<(), LogError> {

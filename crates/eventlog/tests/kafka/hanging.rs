@@ -8,7 +8,7 @@ use std::sync::Arc;
 use gamepipe_domain::outbox::OutboxMarks;
 use gamepipe_eventlog::{EventLog, OutboxBatch, partition_of};
 use gamepipe_testkit::kafka_server::{KafkaServer, Options};
-use gamepipe_testkit::reexec::Victim;
+use gamepipe_testkit::reexec::{self, Victim};
 use gamepipe_testkit::wait;
 
 use crate::damaged::batches;
@@ -166,6 +166,84 @@ async fn kafka_transactions_that_have_lost_their_ends_are_ended_by_what_the_outb
             (1..=30).collect::<Vec<_>>(),
             "case {index}"
         );
+    }
+}
+
+/// The victim: becomes the relay of an outbox. Its argument: the brokers, the topic, and the outbox's marks.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn kafka_resuming_child() {
+    let Some(argument) = reexec::role() else {
+        return;
+    };
+    let words: Vec<_> = argument.split(' ').collect();
+    let [servers, topic, trimmed, last] = words[..] else {
+        panic!("{argument}");
+    };
+    let log = open(&config(servers, topic)).await;
+    let marks = marks(trimmed.parse().unwrap(), last.parse().unwrap());
+    let position = log.resume_outbox("box", marks).await.unwrap();
+    reexec::say(&position.to_string());
+}
+
+/// A relay that is killed at any step of putting right what brokers have forgotten takes nothing with it: the next one finds what was acknowledged, and puts on the log
+/// again what the kill has taken off it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn kafka_relay_killed_while_it_ends_what_hangs_loses_nothing() {
+    // What has lost its end, the outbox's marks, where its relay goes on at least, and at which of its steps it is killed.
+    let cases = [
+        (4, true, marks(20, 20), 20, 1),
+        (4, true, marks(20, 20), 20, 2),
+        (1, true, marks(20, 20), 20, 1),
+        (4, false, marks(20, 20), 20, 1),
+        (4, false, marks(20, 20), 20, 2),
+        (4, false, marks(20, 20), 20, 3),
+        (2, false, marks(15, 20), 15, 2),
+    ];
+    let mut server = KafkaServer::start(Options::default());
+    let cases = cases.map(|case| (config(&server.bootstrap(), &new_topic()), case));
+    for (config, _) in &cases {
+        let log = open(config).await;
+        log.append_from_outbox(batch("box", 1, 10)).await.unwrap();
+        log.append_from_outbox(batch("box", 11, 20)).await.unwrap();
+        assert_eq!(numbers(&log).await.len(), 20);
+    }
+    server.stop();
+    for (config, (events, is_meta, ..)) in &cases {
+        let topic = &config.kafka.topic;
+        let touched = partitions_of(&batch("box", 11, 20), config.partitions);
+        for partition in touched.into_iter().take(*events) {
+            take_last(&server.segment(topic, partition));
+        }
+        if *is_meta {
+            take_last(&server.segment(&format!("{topic}.meta"), META_PARTITION));
+        }
+    }
+    server.restart();
+
+    for (index, (config, (_, _, marks, least, step))) in cases.iter().enumerate() {
+        wait::until("the log opens", async || try_open(config).await.is_ok()).await;
+        let topic = &config.kafka.topic;
+        let servers = server.bootstrap();
+        let argument = format!("{servers} {topic} {} {}", marks.trimmed, marks.last);
+        let arm = format!("kafka.relay.settling=kill@{step}");
+        let mut victim = Victim::start("hanging::kafka_resuming_child", &argument, &arm);
+        assert_eq!(victim.hear(), None, "case {index}");
+        let log = open(config).await;
+        let mut position = 0;
+        wait::until("the relay begins", async || {
+            let resumed = log.resume_outbox("box", *marks).await;
+            position = *resumed.as_ref().unwrap_or(&0);
+            resumed.is_ok()
+        })
+        .await;
+        assert!(position >= *least && position <= 20, "case {index}: {position}");
+        log.append_from_outbox(batch("box", position + 1, 30))
+            .await
+            .unwrap();
+        let expected: Vec<_> = (1..=30).collect();
+        assert_eq!(numbers(&log).await, expected, "case {index}");
+        let other = open(config).await;
+        assert_eq!(numbers(&other).await, expected, "case {index}");
     }
 }
 

@@ -7,15 +7,12 @@
 use std::time::{Duration, Instant};
 
 use gamepipe_domain::outbox::OutboxMarks;
-use rdkafka::error::KafkaError;
-use rdkafka::producer::Producer as _;
-use rdkafka::util::Timeout;
 
 use super::open_spots::{self, Open, Spot};
+use super::step::Steps;
 use crate::kafka::clients::Clients;
-use crate::kafka::headers::empty_entry;
+use crate::kafka::headers::NO_EVENT;
 use crate::kafka::meta::{self, Progress, Until};
-use crate::kafka::produce::{Call, Outgoing, Producer, record};
 use crate::log::LogError;
 
 /// How often a relay looks whether something hangs. What is open at two looks is of no transaction of its own: between two of them it has none.
@@ -24,8 +21,10 @@ const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// How what is open ends.
 #[derive(Debug, PartialEq, Eq)]
 struct Verdict {
-    /// The position that is committed, where one is open.
-    position: Option<u64>,
+    /// Up to here all was committed, as somebody was told.
+    counted: u64,
+    /// The position that stands while partitions are put right: nothing up to it is in doubt.
+    position: u64,
     /// Partitions whose open entries are committed.
     commit: Vec<u32>,
     /// Partitions whose open entries are taken off.
@@ -36,20 +35,24 @@ struct Verdict {
 /// numbers that the outbox gave is of a store that has lost its end: it stays, so that the store learns of that as it always does.
 fn judge(open: &Open, settled: u64, marks: OutboxMarks) -> Verdict {
     let committed = settled.max(marks.trimmed);
-    let position = open.position.map(|position| {
-        if position > marks.last {
-            position.max(committed)
-        } else {
-            committed
-        }
-    });
-    let counted = position.unwrap_or(committed);
+    let beyond = open.position.filter(|position| *position > marks.last);
+    let counted = beyond.map_or(committed, |position| position.max(committed));
+    let entries = || open.events.iter().copied();
     let of = |is_counted: bool| {
-        let entries = open.events.iter();
-        let those = entries.filter(move |(_, number)| (*number <= counted) == is_counted);
-        those.map(|(partition, _)| *partition).collect()
+        let those = entries().filter(move |(_, number)| (*number <= counted) == is_counted);
+        those.map(|(partition, _)| partition).collect()
+    };
+    let in_doubt = entries()
+        .map(|(_, number)| number)
+        .filter(|number| *number != NO_EVENT && *number <= counted)
+        .min();
+    let position = match in_doubt {
+        _ if counted > marks.last => counted,
+        Some(number) => settled.min(number - 1),
+        None => settled,
     };
     Verdict {
+        counted,
         position,
         commit: of(true),
         abort: of(false),
@@ -57,17 +60,21 @@ fn judge(open: &Open, settled: u64, marks: OutboxMarks) -> Verdict {
 }
 
 /// For a relay that has just begun: its coordinator knows of no transaction of its own any more, so one that is open hangs, and is ended. Without the outbox's
-/// marks nobody can tell how, and it is an error. Blocks.
+/// marks nobody can tell how, and it is an error. Gives up to where entries must be on the log. Blocks.
+///
+/// What was committed is aborted when this process ends between a step's records and its commit. So the position goes back first, to before all that is in
+/// doubt: from there the next relay puts again what is missing ([`super::missing`]).
 pub(super) fn end(
-    clients: &Clients,
+    steps: &Steps<'_>,
     partitions: u32,
-    producer: &Producer,
-    outbox_id: &str,
     marks: Option<OutboxMarks>,
-) -> Result<(), LogError> {
+) -> Result<u64, LogError> {
+    let Steps {
+        clients, outbox_id, ..
+    } = steps;
     let open = open_now(clients, partitions, outbox_id)?;
     if open.is_empty() {
-        return Ok(());
+        return Ok(0);
     }
     let Some(marks) = marks else {
         return Err(hangs(clients, outbox_id));
@@ -77,7 +84,7 @@ pub(super) fn end(
         None => Until::Settled,
     };
     let mut loaded = meta::load(clients, until)?;
-    let settled = loaded.outboxes.remove(outbox_id).unwrap_or_default();
+    let settled = loaded.outboxes.remove(*outbox_id).unwrap_or_default();
     let verdict = judge(&open, settled.position, marks);
     tracing::warn!(
         outbox.id = outbox_id,
@@ -86,31 +93,25 @@ pub(super) fn end(
         outbox.last = marks.last,
         ?open,
         ?verdict,
-        "a transaction hangs that brokers have forgotten, and is ended: have they lost the end of their logs?"
+        "a transaction hangs that brokers have forgotten, and is ended: were they killed, or have they lost the end of their logs?"
     );
-    let fail = |error: KafkaError| clients.explain("end a transaction that hangs", &error);
-    let ending = Ending {
-        clients,
-        producer,
-        outbox_id,
+    let mut needs_position = open.position.is_some() || verdict.position > settled.position;
+    let goes_back = verdict.position < settled.position;
+    let progress = Progress {
+        position: verdict.position,
+        ..settled
     };
-    if verdict.position.is_some() || !verdict.commit.is_empty() {
-        let progress = verdict.position.map(|position| Progress {
-            position,
-            ..settled
-        });
-        ending
-            .write(&verdict.commit, progress.as_ref())
-            .and_then(|timeout| producer.commit_transaction(timeout))
-            .map_err(fail)?;
+    if goes_back {
+        steps.commit(&[], Some(&progress))?;
+        needs_position = false;
+    }
+    if needs_position || !verdict.commit.is_empty() {
+        steps.commit_open(&verdict.commit, needs_position.then_some(&progress))?;
     }
     if !verdict.abort.is_empty() {
-        ending
-            .write(&verdict.abort, None)
-            .and_then(|timeout| producer.abort_transaction(timeout))
-            .map_err(fail)?;
+        steps.abort_open(&verdict.abort)?;
     }
-    Ok(())
+    Ok(verdict.counted)
 }
 
 fn open_now(clients: &Clients, partitions: u32, outbox_id: &str) -> Result<Open, LogError> {
@@ -124,56 +125,6 @@ pub(super) fn check(clients: &Clients, partitions: u32, outbox_id: &str) -> Resu
         return Ok(());
     }
     Err(hangs(clients, outbox_id))
-}
-
-/// A transaction that ends another one of its producer.
-struct Ending<'a> {
-    clients: &'a Clients,
-    producer: &'a Producer,
-    outbox_id: &'a str,
-}
-
-impl Ending<'_> {
-    /// Begins it, with a record that is no event in each of these partitions, and a position. Gives how long its end may take.
-    fn write(
-        &self,
-        partitions: &[u32],
-        progress: Option<&Progress>,
-    ) -> Result<Timeout, KafkaError> {
-        let place = &self.clients.place;
-        let timeout = Timeout::After(place.timeout);
-        let time_ms = place.now_ms();
-        self.producer.begin_transaction()?;
-        let (call, answer) = Call::new(partitions.len() + usize::from(progress.is_some()));
-        let send = |message: Outgoing<'_>, index: usize| {
-            let sent = self.producer.send(record(message, call.ticket(index)));
-            sent.map_err(|(error, _)| error)
-        };
-        for (index, partition) in partitions.iter().enumerate() {
-            let (value, headers) = empty_entry(self.outbox_id);
-            let message = Outgoing {
-                topic: &place.topic,
-                partition: *partition,
-                key: &[],
-                value,
-                headers: Some(headers),
-                time_ms,
-            };
-            send(message, index)?;
-        }
-        if let Some(progress) = progress {
-            let (key, value) = meta::encode_progress(self.outbox_id, progress);
-            send(meta::record(place, &key, &value), partitions.len())?;
-        }
-        self.producer.flush(timeout)?;
-        // Its tickets are in the reports, or gone with them.
-        drop(call);
-        let delivered = answer.blocking_recv();
-        for report in delivered.map_err(|_| KafkaError::Canceled)? {
-            report.map_err(KafkaError::MessageProduction)?;
-        }
-        Ok(timeout)
-    }
 }
 
 /// What a relay at work has seen open.
@@ -233,8 +184,9 @@ mod tests {
         }
     }
 
-    fn verdict(position: Option<u64>, commit: &[u32], abort: &[u32]) -> Verdict {
+    fn verdict(counted: u64, position: u64, commit: &[u32], abort: &[u32]) -> Verdict {
         Verdict {
+            counted,
             position,
             commit: commit.to_vec(),
             abort: abort.to_vec(),
@@ -249,25 +201,31 @@ mod tests {
     fn what_the_outbox_holds_is_taken_off() {
         let open = open(&[(0, 11), (2, 13)], Some(20));
         let found = judge(&open, 10, marks(10, 20));
-        assert_eq!(found, verdict(Some(10), &[], &[0, 2]));
+        assert_eq!(found, verdict(10, 10, &[], &[0, 2]));
     }
 
     #[test]
     fn what_the_outbox_has_forgotten_is_committed() {
         let open = open(&[(0, 11), (2, 21)], Some(20));
         let found = judge(&open, 10, marks(20, 30));
-        assert_eq!(found, verdict(Some(20), &[0], &[2]));
+        assert_eq!(found, verdict(20, 10, &[0], &[2]));
     }
 
     #[test]
     fn what_a_settled_position_counts_is_committed_whatever_the_outbox_holds() {
         let found = judge(&open(&[(1, 15), (3, 21)], None), 20, marks(10, 30));
-        assert_eq!(found, verdict(None, &[1], &[3]));
+        assert_eq!(found, verdict(20, 14, &[1], &[3]));
+    }
+
+    #[test]
+    fn what_is_no_event_is_in_no_doubt() {
+        let found = judge(&open(&[(1, 0)], None), 20, marks(20, 30));
+        assert_eq!(found, verdict(20, 20, &[1], &[]));
     }
 
     #[test]
     fn a_store_that_has_lost_its_end_learns_of_it() {
         let found = judge(&open(&[(0, 11)], Some(20)), 10, marks(10, 15));
-        assert_eq!(found, verdict(Some(20), &[0], &[]));
+        assert_eq!(found, verdict(20, 20, &[0], &[]));
     }
 }

@@ -2,7 +2,6 @@
 
 use std::time::Instant;
 
-use rdkafka::consumer::Consumer as _;
 use rdkafka::error::KafkaError;
 use rdkafka::message::BorrowedMessage;
 use rdkafka::{Message as _, Offset, TopicPartitionList};
@@ -110,11 +109,6 @@ fn consumer_at(clients: &Clients, spots: &[Spot]) -> Result<Consume, KafkaError>
         .set("isolation.level", "read_uncommitted")
         // They name no topic, and there are two.
         .set("enable.partition.eof", "false");
-    let consumer: Consume = config.create_with_context(clients.context.beside())?;
-    // A consumer that is given a partition of a topic that it does not know yet looks for it a second later.
-    for topic in [&place.topic, &place.meta] {
-        consumer.fetch_metadata(Some(topic), place.timeout)?;
-    }
     let mut start = TopicPartitionList::new();
     for spot in spots {
         let (topic, partition) = match spot.place {
@@ -124,8 +118,7 @@ fn consumer_at(clients: &Clients, spots: &[Spot]) -> Result<Consume, KafkaError>
         let offset = Offset::Offset(i64::try_from(spot.offset).unwrap_or(i64::MAX));
         start.add_partition_offset(topic, i32::try_from(partition).unwrap_or(-1), offset)?;
     }
-    consumer.assign(&start)?;
-    Ok(consumer)
+    clients.consume(&config, &start)
 }
 
 fn is_at(clients: &Clients, place: Place, message: &BorrowedMessage<'_>) -> bool {

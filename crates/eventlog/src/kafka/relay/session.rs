@@ -9,6 +9,8 @@ use rdkafka::producer::Producer as _;
 use rdkafka::util::Timeout;
 
 use super::hanging::{self, Looks};
+use super::missing;
+use super::step::Steps;
 use crate::kafka::clients::{Clients, drop_later};
 use crate::kafka::context::Context;
 use crate::kafka::loss;
@@ -75,9 +77,18 @@ pub(super) fn begin(
         }
         std::thread::sleep(COORDINATOR_PAUSE);
     }
-    hanging::end(clients, reader.count(), &producer, outbox_id, marks)?;
+    let steps = Steps {
+        clients,
+        producer: &producer,
+        outbox_id,
+    };
+    let counted = hanging::end(&steps, reader.count(), marks)?;
     let mut loaded = meta::load(clients, Until::Settled)?;
-    let progress = loaded.outboxes.remove(outbox_id).unwrap_or_default();
+    let mut progress = loaded.outboxes.remove(outbox_id).unwrap_or_default();
+    let counted = marks.map_or(counted, |marks| counted.max(marks.trimmed));
+    if progress.position < counted {
+        missing::put_again(&steps, reader.count(), &mut progress, counted)?;
+    }
     loss::check(clients, reader, &progress)?;
     tracing::info!(
         outbox.id = outbox_id,
