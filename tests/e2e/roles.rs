@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use gamepipe_testkit::kafka_server::{KafkaServer, Options};
 use gamepipe_testkit::redis_server::RedisServer;
+use gamepipe_tests::load::initialize_players;
 use gamepipe_tests::process::Process;
 use gamepipe_tests::tools::gamepipe;
 use gamepipe_tests::wait::{PATIENCE, wait_for};
@@ -190,4 +191,32 @@ fn kafka_without_the_topic_is_named_where_none_may_be_made() -> Result<()> {
         Ok((output.contains("not-there") && output.contains("log.kafka.create")).then_some(()))
     })
     .with_context(|| process.output())
+}
+
+#[test]
+fn kafka_that_stands_still_does_not_keep_an_api_from_stopping() -> Result<()> {
+    let redis = RedisServer::start(&[]);
+    let kafka = KafkaServer::start(Options::default());
+    let (bootstrap, url) = (kafka.bootstrap(), redis.url());
+    let settings = [
+        ("GAMEPIPE_LOG_KAFKA_BOOTSTRAP_SERVERS", bootstrap.as_str()),
+        ("GAMEPIPE_LOG_KAFKA_TOPIC", "stands-still"),
+        ("GAMEPIPE_STATE_REDIS_URL", url.as_str()),
+    ];
+    let process = serve("api", &settings)?;
+    process.wait_until_ready()?;
+    kafka.freeze();
+    let acknowledged = initialize_players(&process.client("api")?)?;
+    ensure!(!acknowledged.event_ids.is_empty(), "Redis takes actions");
+    ensure!(process.stop()?.success(), "{}", process.output());
+    ensure!(
+        process.output().contains("the rest stays in the outbox"),
+        "{}",
+        process.output()
+    );
+    kafka.thaw();
+    let process = serve("api", &settings)?;
+    process.wait_until_ready()?;
+    ensure!(process.stop()?.success(), "{}", process.output());
+    Ok(())
 }

@@ -11,7 +11,5 @@ pub(crate) fn presumed(data: &Path) -> Vec<(&'static str, Value)> {
         ("state.path", below("state")),
         ("log.path", below("log")),
         ("lake.path", below("lake")),
-        // The relay, the streamer and SQL drain after the API, and all of them have ten seconds.
-        ("api.drainMs", json!(4000)),
     ]
 }

@@ -35,7 +35,7 @@ pub struct ApiConfig {
     pub max_attempts: u32,
     /// How many events may wait in the outbox before actions are refused with 503.
     pub max_outbox: u64,
-    /// How long a drain may take, in milliseconds.
+    /// How long a drain may take, in milliseconds: that of requests, and behind it that of the relay.
     pub drain_ms: u64,
 }
 
@@ -67,7 +67,8 @@ impl Default for ApiConfig {
             max_attempts: 64,
             // About a minute of full load: beyond it the log is not merely slow.
             max_outbox: 1_000_000,
-            drain_ms: 10_000,
+            // The relay has as much again after the API, and a process that is told to stop ten seconds in all.
+            drain_ms: 4000,
         }
     }
 }

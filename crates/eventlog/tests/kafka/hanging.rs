@@ -236,7 +236,10 @@ async fn kafka_relay_killed_while_it_ends_what_hangs_loses_nothing() {
             resumed.is_ok()
         })
         .await;
-        assert!(position >= *least && position <= 20, "case {index}: {position}");
+        assert!(
+            position >= *least && position <= 20,
+            "case {index}: {position}"
+        );
         log.append_from_outbox(batch("box", position + 1, 30))
             .await
             .unwrap();
