@@ -1,5 +1,7 @@
 //! The API's settings.
 
+use std::time::Duration;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -39,6 +41,16 @@ pub struct ApiConfig {
     pub drain_ms: u64,
 }
 
+/// What a process needs to end when its parts have drained.
+const CLOSING: Duration = Duration::from_secs(2);
+
+impl ApiConfig {
+    /// How long a process with this API takes to end when it is told to, at most: requests drain, then the relay.
+    pub fn whole_drain(&self) -> Duration {
+        Duration::from_millis(self.drain_ms.saturating_mul(2)).saturating_add(CLOSING)
+    }
+}
+
 impl Default for ApiConfig {
     fn default() -> Self {
         Self {
@@ -67,7 +79,7 @@ impl Default for ApiConfig {
             max_attempts: 64,
             // About a minute of full load: beyond it the log is not merely slow.
             max_outbox: 1_000_000,
-            // The relay has as much again after the API, and a process that is told to stop ten seconds in all.
+            // The relay has as much again after the API: ten seconds in all, what supervisors grant at least.
             drain_ms: 4000,
         }
     }

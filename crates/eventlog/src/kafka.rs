@@ -17,6 +17,7 @@ mod member;
 mod meta;
 mod open;
 mod place;
+mod polling;
 mod problem;
 mod produce;
 mod reader;

@@ -3,17 +3,16 @@
 //! Keys are text, values JSON, so that `kcat` shows them. The topic is compacted: of each key the last record stays.
 
 use std::collections::HashMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rdkafka::consumer::Consumer;
 use rdkafka::error::KafkaError;
 use rdkafka::{Message, Offset, TopicPartitionList};
 use serde::{Deserialize, Serialize};
 
-use super::clients::{Clients, Consume, drop_later};
-use super::context::take_end;
+use super::clients::Clients;
 use super::place::Place;
-use super::problem::explain;
+use super::polling::{self, Polled, Reading};
 use super::produce::Outgoing;
 use crate::log::LogError;
 
@@ -53,6 +52,18 @@ pub(super) struct Progress {
     pub(super) reached: Vec<u64>,
     /// A record that was on the log.
     pub(super) mark: Option<Mark>,
+    /// Versions that did not check left none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) checked: Option<Checked>,
+}
+
+/// Up to where readers have all entries: no transaction with one of them was open.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Checked {
+    /// The sequence number of the last one.
+    pub(super) position: u64,
+    /// Where each partition ended then; later entries come behind it.
+    pub(super) ends: Vec<u64>,
 }
 
 /// A record's place and what it was.
@@ -183,98 +194,50 @@ pub(super) fn position_of(outbox_id: &str, key: &[u8], value: &[u8]) -> Option<u
 /// Reads all of it. Blocks.
 pub(super) fn load(clients: &Clients, until: Until) -> Result<Meta, LogError> {
     let place = &clients.place;
-    let doing = format!("read topic {}", place.meta);
-    let fail = |error: KafkaError| explain(place, &clients.context, &doing, &error);
-    let patience = match until {
+    let doing = format!("read topic {} to its end", place.meta);
+    let fail = |error: KafkaError| clients.explain(&doing, &error);
+    let more = match until {
         Until::Committed => Duration::ZERO,
         Until::Settled => longest_transaction(place) + CLEANUP,
     };
-    let deadline = Instant::now() + place.timeout + patience;
     let end = end(clients, until)?;
-    let consumer: Consume = place
-        .consumer()
-        .create_with_context(clients.context.clone())
-        .map_err(fail)?;
-    // A consumer that is given a partition of a topic that it does not know yet looks for it a second later.
-    consumer
-        .fetch_metadata(Some(&place.meta), place.timeout)
-        .map_err(fail)?;
-    let partition = i32::try_from(PARTITION).unwrap_or_default();
     let mut start = TopicPartitionList::new();
     start
-        .add_partition_offset(&place.meta, partition, Offset::Beginning)
-        .and_then(|()| consumer.assign(&start))
+        .add_partition_offset(
+            &place.meta,
+            i32::try_from(PARTITION).unwrap_or_default(),
+            Offset::Beginning,
+        )
         .map_err(fail)?;
-    let loaded = read_to(clients, &consumer, end, deadline);
-    drop_later(consumer);
-    loaded
-}
-
-fn read_to(
-    clients: &Clients,
-    consumer: &Consume,
-    end: u64,
-    deadline: Instant,
-) -> Result<Meta, LogError> {
-    let place = &clients.place;
-    let doing = format!("read topic {}", place.meta);
-    let fail = |error: KafkaError| explain(place, &clients.context, &doing, &error);
+    let consumer = clients.consume(&place.consumer(), &start).map_err(fail)?;
+    let reading = Reading {
+        doing: &doing,
+        patience: place.timeout + more,
+        or_else: ", or a relay that is gone has left a transaction open. It ends by itself, or when a relay begins",
+    };
     let mut meta = Meta::default();
-    loop {
-        match consumer.poll(deadline.saturating_duration_since(Instant::now())) {
-            Some(Ok(message)) => {
+    polling::read(clients, consumer, &reading, |polled| {
+        let next = match polled {
+            Polled::Record(message) => {
                 let (key, value) = (message.key(), message.payload());
                 meta.take(key.unwrap_or_default(), value.unwrap_or_default())
                     .map_err(|problem| {
                         LogError::Corrupt(format!("topic {}: {problem}", place.meta))
                     })?;
                 // Where a relay is at work the partition's end runs ahead, and nothing says that it was reached.
-                let next = u64::try_from(message.offset()).unwrap_or(0) + 1;
-                if next >= end {
-                    return Ok(meta);
-                }
+                u64::try_from(message.offset()).unwrap_or(0) + 1
             }
-            Some(Err(KafkaError::PartitionEOF(_))) => match take_end() {
-                Some(reached) if reached >= end => return Ok(meta),
-                // More of it comes when others have committed.
-                _ => {}
-            },
-            Some(Err(error)) if is_passing(&error) => {}
-            Some(Err(error)) => return Err(fail(error)),
-            None => {}
-        }
-        if Instant::now() >= deadline {
-            return Err(LogError::Unavailable(format!(
-                "failed to {doing} to its end in time: brokers are slow (log.kafka.timeoutMs is {}), or a relay that is gone has left \
-                 a transaction open. It ends by itself, or when a relay begins",
-                place.timeout.as_millis()
-            )));
-        }
-    }
-}
-
-/// True for what a consumer gets over by itself: connections come back, leaders move.
-pub(super) fn is_passing(error: &KafkaError) -> bool {
-    use rdkafka::error::RDKafkaErrorCode as Code;
-    matches!(
-        error.rdkafka_error_code(),
-        Some(
-            Code::BrokerTransportFailure
-                | Code::AllBrokersDown
-                | Code::OperationTimedOut
-                | Code::Resolve
-                | Code::NotLeaderForPartition
-                | Code::LeaderNotAvailable
-                | Code::NotCoordinator
-                | Code::CoordinatorNotAvailable
-                | Code::CoordinatorLoadInProgress
-        )
-    )
+            // Where it is before the end, more of it comes when others have committed.
+            Polled::End { offset, .. } => offset.unwrap_or(0),
+        };
+        Ok(polling::until(next >= end))
+    })?;
+    Ok(meta)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Mark, Meta, Progress, encode_generation, encode_progress};
+    use super::{Checked, Mark, Meta, Progress, encode_generation, encode_progress};
 
     #[test]
     fn records_come_back_and_the_first_generation_wins() {
@@ -291,6 +254,10 @@ mod tests {
                 offset: 2,
                 crc: 3,
             }),
+            checked: Some(Checked {
+                position: 2,
+                ends: vec![1, 1],
+            }),
         };
         for position in [3, 9] {
             let progress = Progress {
@@ -302,9 +269,13 @@ mod tests {
         }
         let generation = meta
             .generation
-            .map(|found| (found.generation, found.partitions));
+            .as_ref()
+            .map(|found| (found.generation.clone(), found.partitions));
         assert_eq!(generation, Some(("one".to_owned(), 7)));
         assert_eq!(meta.outboxes.get("box/1"), Some(&progress));
+        let older = br#"{"position":10,"reached":[],"mark":null}"#;
+        assert_eq!(meta.take(b"outbox/box/1", older), Ok(()));
+        assert_eq!(meta.outboxes["box/1"].checked, None);
     }
 
     #[test]

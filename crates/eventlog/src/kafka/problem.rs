@@ -116,3 +116,21 @@ pub(super) fn is_fenced(code: Code) -> bool {
         Code::Fenced | Code::ProducerFenced | Code::InvalidProducerEpoch
     )
 }
+
+/// True for what a consumer gets over by itself: connections come back, leaders move.
+pub(super) fn is_passing(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            Code::BrokerTransportFailure
+                | Code::AllBrokersDown
+                | Code::OperationTimedOut
+                | Code::Resolve
+                | Code::NotLeaderForPartition
+                | Code::LeaderNotAvailable
+                | Code::NotCoordinator
+                | Code::CoordinatorNotAvailable
+                | Code::CoordinatorLoadInProgress
+        )
+    )
+}

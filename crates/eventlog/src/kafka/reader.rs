@@ -22,7 +22,7 @@ use self::records::Records;
 use self::silence::Silence;
 use super::clients::Clients;
 use super::context::take_end;
-use super::meta::is_passing;
+use super::problem::is_passing;
 use crate::log::{LogError, PartitionOffsets, ReadBatch};
 
 /// A partition that nobody reads for this long gives its memory back; its next read takes a few milliseconds more.

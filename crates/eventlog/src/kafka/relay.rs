@@ -176,7 +176,8 @@ impl Relay {
 
     /// Looks now and then whether a transaction of the outbox hangs, which a new session ends.
     async fn look(&self, session: &mut Session, outbox_id: &str) -> Result<(), Failure> {
-        if !session.looks.is_due() {
+        let position = session.progress.position;
+        if !session.looks.is_due(position) {
             return Ok(());
         }
         let (looks, clients) = (
@@ -185,8 +186,15 @@ impl Relay {
         );
         let (limit, partitions) = (self.clients.place.patience(), self.reader.count());
         let outbox_id = outbox_id.to_owned();
-        let looked = blocking(limit, move || looks.look(&clients, partitions, &outbox_id)).await;
-        session.looks = looked.map_err(broken)?;
+        let looked = blocking(limit, move || {
+            looks.look(&clients, partitions, &outbox_id, position)
+        })
+        .await;
+        let (looks, checked) = looked.map_err(broken)?;
+        session.looks = looks;
+        if checked.is_some() {
+            session.progress.checked = checked;
+        }
         Ok(())
     }
 
@@ -273,6 +281,7 @@ impl Relay {
             position: session.progress.position + records.len() as u64,
             reached: reached(&session.progress, self.reader.written()),
             mark: session.progress.mark,
+            checked: session.progress.checked.clone(),
         };
         let delivered = self
             .send(&producer, outbox_id, records, &next)

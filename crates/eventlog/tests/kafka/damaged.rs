@@ -27,6 +27,14 @@ pub(crate) fn batches(segment: &[u8]) -> Vec<Vec<u8>> {
     batches
 }
 
+/// Takes the last batch of a segment away.
+pub(crate) fn take_last(segment: &Path) {
+    let mut all = batches(&fs::read(segment).unwrap());
+    assert!(all.len() > 1, "{all:?}");
+    all.pop();
+    fs::write(segment, all.concat()).unwrap();
+}
+
 fn moved(batch: &[u8], by: i64) -> Vec<u8> {
     let first = i64::from_be_bytes(batch[FIRST].try_into().unwrap());
     let mut batch = batch.to_vec();

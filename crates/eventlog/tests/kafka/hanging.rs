@@ -11,7 +11,7 @@ use gamepipe_testkit::kafka_server::{KafkaServer, Options};
 use gamepipe_testkit::reexec::{self, Victim};
 use gamepipe_testkit::wait;
 
-use crate::damaged::batches;
+use crate::damaged::{batches, take_last};
 use crate::logs::{batch, config, new_topic, numbers, open, try_open};
 
 /// Where coordinators keep what they know of transactions.
@@ -29,14 +29,6 @@ fn keep_first(segment: &Path) {
     let all = batches(&fs::read(segment).unwrap());
     assert!(all.len() > 1, "{all:?}");
     fs::write(segment, &all[0]).unwrap();
-}
-
-/// Takes the last batch of a segment away.
-fn take_last(segment: &Path) {
-    let mut all = batches(&fs::read(segment).unwrap());
-    assert!(all.len() > 1, "{all:?}");
-    all.pop();
-    fs::write(segment, all.concat()).unwrap();
 }
 
 /// The partitions that entries are in.

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod aborted;
 mod conformance;
 mod damaged;
 mod forgotten;

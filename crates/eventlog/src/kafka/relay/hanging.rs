@@ -8,15 +8,18 @@ use std::time::{Duration, Instant};
 
 use gamepipe_domain::outbox::OutboxMarks;
 
-use super::open_spots::{self, Open, Spot};
+use super::open_spots::{self, Look, Open, Spot};
 use super::step::Steps;
 use crate::kafka::clients::Clients;
 use crate::kafka::headers::NO_EVENT;
-use crate::kafka::meta::{self, Progress, Until};
+use crate::kafka::meta::{self, Checked, Progress, Until};
 use crate::log::LogError;
 
 /// How often a relay looks whether something hangs. What is open at two looks is of no transaction of its own: between two of them it has none.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// It looks when it has moved this many entries as well: so many, and those of the look before, are read again by the next relay that begins.
+const LOOK_ENTRIES: u64 = 1 << 14;
 
 /// How what is open ends.
 #[derive(Debug, PartialEq, Eq)]
@@ -37,13 +40,13 @@ fn judge(open: &Open, settled: u64, marks: OutboxMarks) -> Verdict {
     let committed = settled.max(marks.trimmed);
     let beyond = open.position.filter(|position| *position > marks.last);
     let counted = beyond.map_or(committed, |position| position.max(committed));
-    let entries = || open.events.iter().copied();
     let of = |is_counted: bool| {
-        let those = entries().filter(move |(_, number)| (*number <= counted) == is_counted);
-        those.map(|(partition, _)| partition).collect()
+        let those = open.events.iter();
+        let those = those.filter(move |entry| (entry.number <= counted) == is_counted);
+        those.map(|entry| entry.partition).collect()
     };
-    let in_doubt = entries()
-        .map(|(_, number)| number)
+    let numbers = open.events.iter().map(|entry| entry.number);
+    let in_doubt = numbers
         .filter(|number| *number != NO_EVENT && *number <= counted)
         .min();
     let position = match in_doubt {
@@ -57,6 +60,25 @@ fn judge(open: &Open, settled: u64, marks: OutboxMarks) -> Verdict {
         commit: of(true),
         abort: of(false),
     }
+}
+
+/// What is settled, with another position. One that goes back to before what is open knows less of the partitions as well: whoever looks for what is behind it
+/// must find it there.
+fn moved(settled: &Progress, open: &Open, position: u64) -> Progress {
+    let mut progress = Progress {
+        position,
+        ..settled.clone()
+    };
+    if position < settled.position {
+        for entry in &open.events {
+            if let Some(reached) = progress.reached.get_mut(entry.partition as usize) {
+                *reached = entry.offset.min(*reached);
+            }
+        }
+        let checked = progress.checked.take();
+        progress.checked = checked.filter(|checked| checked.position <= position);
+    }
+    progress
 }
 
 /// For a relay that has just begun: its coordinator knows of no transaction of its own any more, so one that is open hangs, and is ended. Without the outbox's
@@ -97,10 +119,7 @@ pub(super) fn end(
     );
     let mut needs_position = open.position.is_some() || verdict.position > settled.position;
     let goes_back = verdict.position < settled.position;
-    let progress = Progress {
-        position: verdict.position,
-        ..settled
-    };
+    let progress = moved(&settled, &open, verdict.position);
     if goes_back {
         steps.commit(&[], Some(&progress))?;
         needs_position = false;
@@ -115,8 +134,8 @@ pub(super) fn end(
 }
 
 fn open_now(clients: &Clients, partitions: u32, outbox_id: &str) -> Result<Open, LogError> {
-    let spots = open_spots::find(clients, partitions)?;
-    open_spots::of_outbox(clients, &spots, outbox_id)
+    let look = open_spots::find(clients, partitions)?;
+    open_spots::of_outbox(clients, &look.spots, outbox_id)
 }
 
 /// An error when something of the outbox is open, for a relay that has no transaction of its own. Blocks.
@@ -127,43 +146,62 @@ pub(super) fn check(clients: &Clients, partitions: u32, outbox_id: &str) -> Resu
     Err(hangs(clients, outbox_id))
 }
 
-/// What a relay at work has seen open.
+/// What a relay at work has seen.
 #[derive(Debug, Default)]
 pub(super) struct Looks {
     last: Option<Instant>,
     open: Vec<Spot>,
+    /// How far the relay was then.
+    then: Option<Checked>,
 }
 
 impl Looks {
-    /// True when it is time for a look.
-    pub(super) fn is_due(&self) -> bool {
-        self.last.is_none_or(|last| last.elapsed() >= LOOK_EVERY)
+    /// For a relay that has just begun, and has checked all that is on the log.
+    pub(super) fn begun(checked: Checked) -> Self {
+        Self {
+            then: Some(checked),
+            ..Self::default()
+        }
     }
 
-    /// Looks, while the relay has no transaction of its own; an error when one has been open since the last look. Blocks.
+    /// True when it is time for a look, at this position.
+    pub(super) fn is_due(&self, position: u64) -> bool {
+        let far = |then: &Checked| position - then.position.min(position) >= LOOK_ENTRIES;
+        self.last.is_none_or(|last| last.elapsed() >= LOOK_EVERY)
+            || self.then.as_ref().is_some_and(far)
+    }
+
+    /// Looks, while the relay has no transaction of its own; an error when one has been open since the last look. Gives what is checked with that, if anything. Blocks.
     pub(super) fn look(
         self,
         clients: &Clients,
         partitions: u32,
         outbox_id: &str,
-    ) -> Result<Self, LogError> {
-        let mut open = open_spots::find(clients, partitions)?;
-        let still: Vec<_> = self
-            .open
-            .iter()
-            .copied()
-            .filter(|spot| open.contains(spot))
-            .collect();
+        position: u64,
+    ) -> Result<(Self, Option<Checked>), LogError> {
+        let Look { spots, ends } = open_spots::find(clients, partitions)?;
+        let (still, open): (Vec<_>, Vec<_>) =
+            spots.into_iter().partition(|spot| self.open.contains(spot));
         if !open_spots::of_outbox(clients, &still, outbox_id)?.is_empty() {
             return Err(hangs(clients, outbox_id));
         }
-        // They are others'.
-        open.retain(|spot| !still.contains(spot));
-        Ok(Self {
+        let checked = closed(self.then, &still, &open);
+        let looks = Self {
             last: Some(Instant::now()),
+            // Those that are open still are others'.
             open,
-        })
+            then: Some(Checked { position, ends }),
+        };
+        Ok((looks, checked))
     }
+}
+
+/// What was there at the look before, if nothing of it is open now: neither what was open then nor what another one's transaction hid.
+fn closed(then: Option<Checked>, still: &[Spot], open: &[Spot]) -> Option<Checked> {
+    then.filter(|then| {
+        let mut spots = still.iter().chain(open);
+        !spots.any(|spot| spot.is_before(&then.ends))
+    })
 }
 
 fn hangs(clients: &Clients, outbox_id: &str) -> LogError {
@@ -175,11 +213,17 @@ fn hangs(clients: &Clients, outbox_id: &str) -> LogError {
 
 #[cfg(test)]
 mod tests {
-    use super::{Open, OutboxMarks, Verdict, judge};
+    use super::{Checked, Open, OutboxMarks, Progress, Spot, Verdict, closed, judge, moved};
+    use crate::kafka::relay::open_spots::OpenEntry;
 
     fn open(events: &[(u32, u64)], position: Option<u64>) -> Open {
+        let entry = |(partition, number): &(u32, u64)| OpenEntry {
+            partition: *partition,
+            offset: 100 + number,
+            number: *number,
+        };
         Open {
-            events: events.to_vec(),
+            events: events.iter().map(entry).collect(),
             position,
         }
     }
@@ -227,5 +271,38 @@ mod tests {
     fn a_store_that_has_lost_its_end_learns_of_it() {
         let found = judge(&open(&[(0, 11)], Some(20)), 10, marks(10, 15));
         assert_eq!(found, verdict(20, 20, &[0], &[]));
+    }
+
+    #[test]
+    fn what_is_open_before_the_last_look_is_not_checked() {
+        let then = Some(Checked {
+            position: 20,
+            ends: vec![150, 150],
+        });
+        let spot = Spot::of_events;
+        assert_eq!(closed(then.clone(), &[], &[]), then);
+        assert_eq!(closed(then.clone(), &[], &[spot(1, 150)]), then);
+        assert_eq!(closed(then.clone(), &[], &[spot(1, 149)]), None);
+        assert_eq!(closed(then, &[spot(0, 3)], &[spot(1, 150)]), None);
+        assert_eq!(closed(None, &[], &[]), None);
+    }
+
+    #[test]
+    fn a_position_that_goes_back_knows_less_of_the_partitions() {
+        let settled = |checked| Progress {
+            position: 20,
+            reached: vec![150, 150],
+            mark: None,
+            checked: Some(Checked {
+                position: checked,
+                ends: vec![100, 100],
+            }),
+        };
+        let open = open(&[(1, 15)], None);
+        let back = moved(&settled(10), &open, 14);
+        assert_eq!((back.position, &back.reached), (14, &vec![150, 115]));
+        assert_eq!(back.checked, settled(10).checked);
+        assert_eq!(moved(&settled(15), &open, 14).checked, None);
+        assert_eq!(moved(&settled(15), &open, 20), settled(15));
     }
 }

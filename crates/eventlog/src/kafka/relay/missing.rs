@@ -1,20 +1,21 @@
-//! Entries that must be on the log, since the outbox has forgotten them, and that no reader sees: their transaction was aborted after all. A relay was told that it was
-//! committed, and then brokers lost that, or the next relay ended while it put that right. The partitions have them still, and they are put there again.
+//! Entries that must be on the log and that no reader sees: their transaction was aborted after all. The position counts them, or the outbox has forgotten them. A relay
+//! was told that they were committed, and then brokers lost that, or the next relay ended while it put that right. The partitions have them still, and they are put there
+//! again.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
 
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Message as _, OwnedHeaders};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::step::{Put, Steps};
-use crate::kafka::clients::{Clients, drop_later};
 use crate::kafka::headers::{NO_EVENT, entry_of};
-use crate::kafka::meta::{Progress, is_passing};
+use crate::kafka::loss;
+use crate::kafka::meta::Progress;
+use crate::kafka::polling::{self, Polled, Reading};
 use crate::log::LogError;
 
-/// More entries than this are not looked for: a relay commits thousands at a time, so a log that lacks more is not the outbox's.
+/// More entries than this behind the position are not looked for: a relay commits thousands at a time, so a log that lacks more is not the outbox's.
 const MAX_ENTRIES: u64 = 1 << 16;
 
 /// Nor are more bytes of them kept in memory.
@@ -23,47 +24,103 @@ const MAX_BYTES: usize = 256 << 20;
 /// How many bytes go into one transaction: a quarter of what the producer holds.
 const STEP_BYTES: usize = 16 << 20;
 
-/// Puts the entries behind the position and up to `counted` on the log that are not on it, and moves the position. Where the partitions don't have all of them
-/// either, the log is not the outbox's, or has lost its end: all stays as it is, and who sends the next entry is told of the gap. Blocks.
+/// Which entries of an outbox must be on the log.
+#[derive(Debug, Clone)]
+struct Wanted {
+    /// Those behind this one.
+    after: u64,
+    /// Up to here the log's position counts them.
+    position: u64,
+    /// Up to here they must be there.
+    up_to: u64,
+    /// Where they begin in each partition, or before that.
+    starts: Vec<u64>,
+}
+
+impl Wanted {
+    fn new(progress: &Progress, counted: u64) -> Self {
+        let position = progress.position;
+        let (after, starts) = match &progress.checked {
+            Some(checked) => (checked.position.min(position), &checked.ends),
+            None => (position, &progress.reached),
+        };
+        Self {
+            after,
+            position,
+            up_to: counted.max(position),
+            starts: starts.clone(),
+        }
+    }
+
+    fn start(&self, partition: usize) -> u64 {
+        self.starts.get(partition).copied().unwrap_or(0)
+    }
+}
+
+/// Puts the entries that must be on the log and are not there on it, and moves the position up to `counted`: up to there the outbox has forgotten them. Where the
+/// partitions don't have one of those that the position counts it is an error. Where they don't have those behind it, the log is not the outbox's, or has lost its end:
+/// the position stays, and who sends the next entry is told of the gap. Blocks.
 pub(super) fn put_again(
     steps: &Steps<'_>,
     partitions: u32,
     progress: &mut Progress,
     counted: u64,
 ) -> Result<(), LogError> {
-    let after = progress.position;
-    if counted - after > MAX_ENTRIES {
+    let mut wanted = Wanted::new(progress, counted);
+    if wanted.up_to - wanted.position > MAX_ENTRIES {
+        say_behind(steps, &wanted);
+        wanted.up_to = wanted.position;
+    }
+    if wanted.after == wanted.up_to {
         return Ok(());
     }
-    let found = find(steps, partitions, progress, counted)?;
-    let Some(missing) = found.missing(after, counted) else {
-        tracing::warn!(
-            outbox.id = steps.outbox_id,
-            outbox.position = after,
-            outbox.trimmed = counted,
-            "the log does not have all that the outbox has forgotten"
-        );
-        return Ok(());
+    let found = find(steps, partitions, &wanted)?;
+    let missing = match found.missing(&wanted) {
+        Ok(missing) => missing,
+        Err(number) if number > wanted.position => {
+            say_behind(steps, &wanted);
+            wanted.up_to = wanted.position;
+            let missing = found.missing(&wanted);
+            missing.map_err(|number| lost(steps, number))?
+        }
+        Err(number) => return Err(lost(steps, number)),
     };
+    if missing.is_empty() && wanted.up_to == wanted.position {
+        return Ok(());
+    }
     tracing::warn!(
         outbox.id = steps.outbox_id,
-        outbox.position = after,
+        outbox.position = wanted.position,
         outbox.trimmed = counted,
         log.missing = missing.len(),
         "events were acknowledged and are put on the log again: brokers have lost that they were committed"
     );
-    for step in split(&missing) {
+    let all = split(&missing);
+    for (index, step) in all.iter().enumerate() {
         // Up to the last one of the step all is there; behind the last step, up to where it must be.
-        let is_last =
-            step.last().map(|(number, _)| *number) == missing.last().map(|(number, _)| *number);
         progress.position = match step.last() {
-            Some((number, _)) if !is_last => *number,
-            _ => counted,
+            Some((number, _)) if index + 1 < all.len() => wanted.position.max(*number),
+            _ => wanted.up_to,
         };
         let puts: Vec<&Put> = step.iter().map(|(_, put)| *put).collect();
         steps.commit(&puts, Some(progress))?;
     }
     Ok(())
+}
+
+fn say_behind(steps: &Steps<'_>, wanted: &Wanted) {
+    tracing::warn!(
+        outbox.id = steps.outbox_id,
+        outbox.position = wanted.position,
+        outbox.trimmed = wanted.up_to,
+        "the log does not have all that the outbox has forgotten"
+    );
+}
+
+fn lost(steps: &Steps<'_>, number: u64) -> LogError {
+    let outbox_id = steps.outbox_id;
+    let what = format!("event {number} of outbox {outbox_id} was put there and is gone");
+    loss::lost(steps.clients, &what)
 }
 
 /// In steps of some bytes; one without any entry where none is missing.
@@ -88,93 +145,85 @@ fn split<'a, 'b>(missing: &'b [(u64, &'a Put)]) -> Vec<&'b [(u64, &'a Put)]> {
 struct Found {
     /// What readers see: in which partition each is.
     committed: BTreeMap<u64, u32>,
-    /// All that is there.
+    /// All that is there, where readers don't see all that is wanted.
     all: BTreeMap<u64, Put>,
     bytes: usize,
+    /// Retention has taken some of the records among which they were looked for.
+    is_cut: bool,
 }
 
 impl Found {
-    /// The entries of this range that readers don't see, in order; `None` when one is nowhere, or would come behind a later one of its partition, where readers pass
-    /// over it.
-    fn missing(&self, after: u64, up_to: u64) -> Option<Vec<(u64, &Put)>> {
+    /// The wanted entries that readers don't see, in order. The error is the number of one that is nowhere, or would come behind a later one of its partition, where
+    /// readers pass over it.
+    fn missing(&self, wanted: &Wanted) -> Result<Vec<(u64, &Put)>, u64> {
         let mut highest: BTreeMap<u32, u64> = BTreeMap::new();
         for (number, partition) in &self.committed {
             highest.insert(*partition, *number);
         }
         let mut missing = Vec::new();
-        for number in after + 1..=up_to {
+        for number in wanted.after + 1..=wanted.up_to {
             if self.committed.contains_key(&number) {
                 continue;
             }
-            let put = self.all.get(&number)?;
+            let Some(put) = self.all.get(&number) else {
+                // What retention takes has landed.
+                if self.is_cut && number <= wanted.position {
+                    continue;
+                }
+                return Err(number);
+            };
             if highest
                 .get(&put.partition)
                 .is_some_and(|last| *last > number)
             {
-                return None;
+                return Err(number);
             }
             missing.push((number, put));
         }
-        Some(missing)
+        Ok(missing)
     }
 }
 
-fn find(
-    steps: &Steps<'_>,
-    partitions: u32,
-    progress: &Progress,
-    counted: u64,
-) -> Result<Found, LogError> {
+fn find(steps: &Steps<'_>, partitions: u32, wanted: &Wanted) -> Result<Found, LogError> {
     let Steps {
         clients, outbox_id, ..
     } = steps;
+    let number_of = |message: &BorrowedMessage<'_>| {
+        let number = |outbox: &str, number: u64| (outbox == *outbox_id).then_some(number);
+        let (number, _) = entry_of(message, number)?;
+        number.filter(|number| *number != NO_EVENT && *number > wanted.after)
+    };
     let lows = clients.lows(partitions)?;
-    let reached = progress.reached.iter().copied().chain(std::iter::repeat(0));
-    // What is not on the log came after what was there before the transaction that gave the position.
-    let starts: Vec<u64> = lows
-        .iter()
-        .zip(reached)
-        .map(|(low, reached)| reached.max(*low))
-        .collect();
-    let is_wanted = |number: u64| number != NO_EVENT && number > progress.position;
-    let mut found = Found::default();
+    let begin = |(partition, low): (usize, &u64)| wanted.start(partition).max(*low);
+    let starts: Vec<u64> = lows.iter().enumerate().map(begin).collect();
+    let mut found = Found {
+        is_cut: (0..)
+            .zip(&lows)
+            .any(|(partition, low)| *low > wanted.start(partition)),
+        ..Found::default()
+    };
+    let mut left = wanted.up_to - wanted.after;
     let ends = clients.stable_highs(partitions)?;
-    scan(
-        clients,
-        "read_committed",
-        &starts,
-        &ends,
-        |partition, message| {
-            if let Some(number) = number_of(message, outbox_id).filter(|number| is_wanted(*number))
-            {
-                found.committed.insert(number, partition);
+    scan(steps, "read_committed", &starts, &ends, |message| {
+        if let Some(number) = number_of(message) {
+            let is_new = found.committed.insert(number, partition_of(message));
+            if is_new.is_none() && number <= wanted.up_to {
+                left -= 1;
             }
-            Ok(())
-        },
-    )?;
+        }
+        Ok(left == 0)
+    })?;
+    if left == 0 {
+        return Ok(found);
+    }
     let ends = clients.raw_highs(partitions)?;
-    scan(
-        clients,
-        "read_uncommitted",
-        &starts,
-        &ends,
-        |partition, message| {
-            let number = number_of(message, outbox_id);
-            let Some(number) = number.filter(|number| is_wanted(*number) && *number <= counted)
-            else {
-                return Ok(());
-            };
-            if found.committed.contains_key(&number) || found.all.contains_key(&number) {
-                return Ok(());
-            }
-            let put = Put {
-                partition,
-                key: message.key().unwrap_or_default().to_vec(),
-                value: message.payload().unwrap_or_default().to_vec(),
-                headers: message
-                    .headers()
-                    .map_or_else(OwnedHeaders::new, |headers| headers.detach()),
-            };
+    scan(steps, "read_uncommitted", &starts, &ends, |message| {
+        let number = number_of(message).filter(|number| *number <= wanted.up_to);
+        if let Some(number) = number
+            && !found.committed.contains_key(&number)
+            && !found.all.contains_key(&number)
+        {
+            let put = put_of(message);
             found.bytes += put.bytes();
             if found.bytes > MAX_BYTES {
                 return Err(LogError::Unavailable(format!(
@@ -184,36 +233,45 @@ fn find(
                 )));
             }
             found.all.insert(number, put);
-            Ok(())
-        },
-    )?;
+        }
+        Ok(false)
+    })?;
     Ok(found)
 }
 
-/// The number of an entry of this outbox.
-fn number_of(message: &BorrowedMessage<'_>, outbox_id: &str) -> Option<u64> {
-    let number = |outbox: &str, number: u64| (outbox == outbox_id).then_some(number);
-    let (number, _) = entry_of(message, number)?;
-    number
+fn partition_of(message: &BorrowedMessage<'_>) -> u32 {
+    u32::try_from(message.partition()).unwrap_or(u32::MAX)
 }
 
-/// Reads each partition from its start up to its end. Blocks.
+/// The same record once more.
+fn put_of(message: &BorrowedMessage<'_>) -> Put {
+    let headers = message.headers();
+    Put {
+        partition: partition_of(message),
+        key: message.key().unwrap_or_default().to_vec(),
+        value: message.payload().unwrap_or_default().to_vec(),
+        headers: headers.map_or_else(OwnedHeaders::new, |headers| headers.detach()),
+    }
+}
+
+/// Reads each partition from its start up to its end, or until `take` has enough. Blocks.
 fn scan(
-    clients: &Clients,
+    steps: &Steps<'_>,
     isolation: &str,
     starts: &[u64],
     ends: &[u64],
-    mut take: impl FnMut(u32, &BorrowedMessage<'_>) -> Result<(), LogError>,
+    mut take: impl FnMut(&BorrowedMessage<'_>) -> Result<bool, LogError>,
 ) -> Result<(), LogError> {
+    let clients = steps.clients;
     let place = &clients.place;
-    let fail = |error: KafkaError| clients.explain("read what is missing on the log", &error);
-    let mut left: BTreeMap<u32, u64> = BTreeMap::new();
+    let doing = format!("read what is missing in topic {}", place.topic);
+    let fail = |error: KafkaError| clients.explain(&doing, &error);
+    let mut left: BTreeMap<i32, u64> = BTreeMap::new();
     let mut list = TopicPartitionList::new();
     for (partition, (start, end)) in (0..).zip(starts.iter().zip(ends)) {
         if start < end {
             left.insert(partition, *end);
             let offset = Offset::Offset(i64::try_from(*start).unwrap_or(i64::MAX));
-            let partition = i32::try_from(partition).unwrap_or(-1);
             list.add_partition_offset(&place.topic, partition, offset)
                 .map_err(fail)?;
         }
@@ -223,42 +281,37 @@ fn scan(
     }
     let mut config = place.consumer();
     config.set("isolation.level", isolation);
-    let deadline = Instant::now() + place.patience();
     let consumer = clients.consume(&config, &list).map_err(fail)?;
-    while !left.is_empty() {
-        match consumer.poll(deadline.saturating_duration_since(Instant::now())) {
-            Some(Ok(message)) => {
-                let partition = u32::try_from(message.partition()).unwrap_or(u32::MAX);
+    let reading = Reading {
+        doing: &doing,
+        patience: place.patience(),
+        or_else: "",
+    };
+    polling::read(clients, consumer, &reading, |polled| {
+        let has_all = match polled {
+            Polled::Record(message) => {
+                let has_all = take(&message)?;
+                let partition = message.partition();
                 let next = u64::try_from(message.offset()).unwrap_or(0) + 1;
-                take(partition, &message)?;
                 if left.get(&partition).is_some_and(|end| next >= *end) {
                     left.remove(&partition);
                 }
+                has_all
             }
-            Some(Err(KafkaError::PartitionEOF(partition))) => {
-                left.remove(&u32::try_from(partition).unwrap_or(u32::MAX));
+            Polled::End { partition, .. } => {
+                left.remove(&partition);
+                false
             }
-            Some(Err(error)) if is_passing(&error) => {}
-            Some(Err(error)) => return Err(fail(error)),
-            None => {}
-        }
-        if !left.is_empty() && Instant::now() >= deadline {
-            return Err(LogError::Unavailable(format!(
-                "failed to read what is missing in topic {} within {} s",
-                place.topic,
-                place.patience().as_secs()
-            )));
-        }
-    }
-    drop_later(consumer);
-    Ok(())
+        };
+        Ok(polling::until(has_all || left.is_empty()))
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use rdkafka::message::OwnedHeaders;
 
-    use super::{Found, Put, split};
+    use super::{Found, Put, Wanted, split};
 
     fn put(partition: u32, bytes: usize) -> Put {
         Put {
@@ -270,19 +323,24 @@ mod tests {
     }
 
     fn found(committed: &[(u64, u32)], all: &[(u64, u32)]) -> Found {
+        let put = |(number, partition): &(u64, u32)| (*number, put(*partition, 1));
         Found {
             committed: committed.iter().copied().collect(),
-            all: all
-                .iter()
-                .map(|(number, partition)| (*number, put(*partition, 1)))
-                .collect(),
-            bytes: 0,
+            all: all.iter().map(put).collect(),
+            ..Found::default()
         }
     }
 
-    fn missing(found: &Found, after: u64, up_to: u64) -> Option<Vec<u64>> {
-        let missing = found.missing(after, up_to)?;
-        Some(missing.into_iter().map(|(number, _)| number).collect())
+    /// All entries behind the tenth; the log's position counts some.
+    fn missing(found: &Found, position: u64, up_to: u64) -> Result<Vec<u64>, u64> {
+        let wanted = Wanted {
+            after: 10,
+            position,
+            up_to,
+            starts: Vec::new(),
+        };
+        let missing = found.missing(&wanted)?;
+        Ok(missing.into_iter().map(|(number, _)| number).collect())
     }
 
     #[test]
@@ -291,20 +349,30 @@ mod tests {
             &[(11, 0), (13, 0), (15, 0)],
             &[(12, 1), (14, 1), (15, 2), (16, 1)],
         );
-        assert_eq!(missing(&found, 10, 15), Some(vec![12, 14]));
-        assert_eq!(missing(&found, 10, 11), Some(vec![]));
+        assert_eq!(missing(&found, 10, 15), Ok(vec![12, 14]));
+        assert_eq!(missing(&found, 15, 15), Ok(vec![12, 14]));
+        assert_eq!(missing(&found, 10, 11), Ok(vec![]));
     }
 
     #[test]
     fn what_is_nowhere_is_not_made_up() {
         let found = found(&[(11, 0)], &[(13, 1)]);
-        assert_eq!(missing(&found, 10, 13), None);
+        assert_eq!(missing(&found, 10, 13), Err(12));
+        assert_eq!(missing(&found, 13, 13), Err(12));
+    }
+
+    #[test]
+    fn what_retention_may_have_taken_is_not_missing() {
+        let mut found = found(&[(12, 0)], &[(13, 1)]);
+        found.is_cut = true;
+        assert_eq!(missing(&found, 13, 13), Ok(vec![13]));
+        assert_eq!(missing(&found, 13, 14), Err(14));
     }
 
     #[test]
     fn what_readers_would_pass_over_is_not_put_behind() {
         let found = found(&[(12, 0)], &[(11, 0)]);
-        assert_eq!(missing(&found, 10, 12), None);
+        assert_eq!(missing(&found, 10, 12), Err(11));
     }
 
     #[test]

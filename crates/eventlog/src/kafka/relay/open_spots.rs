@@ -1,14 +1,13 @@
 //! Where something is open: the first record of a partition that belongs to a transaction which has not ended.
 
-use std::time::Instant;
-
 use rdkafka::error::KafkaError;
 use rdkafka::message::BorrowedMessage;
 use rdkafka::{Message as _, Offset, TopicPartitionList};
 
-use crate::kafka::clients::{Clients, Consume, drop_later};
+use crate::kafka::clients::{Clients, Consume};
 use crate::kafka::headers::entry_of;
 use crate::kafka::meta::{self, Until};
+use crate::kafka::polling::{self, Polled, Reading};
 use crate::log::LogError;
 
 /// Where a partition begins to have something that is not committed.
@@ -16,6 +15,26 @@ use crate::log::LogError;
 pub(super) struct Spot {
     place: Place,
     offset: u64,
+}
+
+impl Spot {
+    /// True when it is before these ends of the events' partitions.
+    pub(super) fn is_before(&self, ends: &[u64]) -> bool {
+        match self.place {
+            Place::Events(partition) => ends
+                .get(partition as usize)
+                .is_some_and(|end| self.offset < *end),
+            Place::Meta => false,
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn of_events(partition: u32, offset: u64) -> Self {
+        Self {
+            place: Place::Events(partition),
+            offset,
+        }
+    }
 }
 
 /// A partition.
@@ -30,10 +49,18 @@ enum Place {
 /// What of an outbox is open.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Open {
-    /// Partitions of the events, and the number of the first open entry of each.
-    pub(super) events: Vec<(u32, u64)>,
+    /// The first open entry of each partition of the events that has one.
+    pub(super) events: Vec<OpenEntry>,
     /// The first open position.
     pub(super) position: Option<u64>,
+}
+
+/// An entry that is not committed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct OpenEntry {
+    pub(super) partition: u32,
+    pub(super) offset: u64,
+    pub(super) number: u64,
 }
 
 impl Open {
@@ -43,21 +70,32 @@ impl Open {
     }
 }
 
-/// Finds where anything is open, whoever has begun it. Blocks.
-pub(super) fn find(clients: &Clients, partitions: u32) -> Result<Vec<Spot>, LogError> {
+/// A look at all partitions.
+#[derive(Debug)]
+pub(super) struct Look {
+    /// Where anything is open, whoever has begun it.
+    pub(super) spots: Vec<Spot>,
+    /// Where the partitions of the events ended before that.
+    pub(super) ends: Vec<u64>,
+}
+
+/// Finds where anything is open. Blocks.
+pub(super) fn find(clients: &Clients, partitions: u32) -> Result<Look, LogError> {
     // In this order: what comes in between must not pass for open.
     let ends = clients.raw_highs(partitions)?;
     let stable = clients.stable_highs(partitions)?;
     let end = meta::end(clients, Until::Settled)?;
     let settled = meta::end(clients, Until::Committed)?;
-    let places = (0..).map(Place::Events).zip(stable.into_iter().zip(ends));
+    let both = stable.into_iter().zip(ends.iter().copied());
+    let places = (0..).map(Place::Events).zip(both);
     let is_open = |(place, (offset, end)): (Place, (u64, u64))| {
         (offset < end).then_some(Spot { place, offset })
     };
-    Ok(places
+    let spots = places
         .chain([(Place::Meta, (settled, end))])
         .filter_map(is_open)
-        .collect())
+        .collect();
+    Ok(Look { spots, ends })
 }
 
 /// What of an outbox begins at these spots. Blocks.
@@ -70,34 +108,29 @@ pub(super) fn of_outbox(
     if spots.is_empty() {
         return Ok(open);
     }
-    let place = &clients.place;
-    let fail = |error: KafkaError| clients.explain("read what is not committed", &error);
-    let deadline = Instant::now() + place.timeout;
+    let doing = format!(
+        "read what is not committed in topic {}",
+        clients.place.topic
+    );
+    let fail = |error: KafkaError| clients.explain(&doing, &error);
     let consumer = consumer_at(clients, spots).map_err(fail)?;
+    let reading = Reading {
+        doing: &doing,
+        patience: clients.place.timeout,
+        or_else: "",
+    };
     let mut left = spots.to_vec();
-    while !left.is_empty() {
-        match consumer.poll(deadline.saturating_duration_since(Instant::now())) {
-            Some(Ok(message)) => {
-                // Of each the first one; what is behind it came later.
-                let is_met = |spot: &Spot| is_at(clients, spot.place, &message);
-                if let Some(met) = left.iter().position(is_met) {
-                    let spot = left.swap_remove(met);
-                    take(&mut open, spot.place, outbox_id, &message);
-                }
+    polling::read(clients, consumer, &reading, |polled| {
+        if let Polled::Record(message) = polled {
+            // Of each the first one; what is behind it came later.
+            let is_met = |spot: &Spot| is_at(clients, spot.place, &message);
+            if let Some(met) = left.iter().position(is_met) {
+                let spot = left.swap_remove(met);
+                take(&mut open, spot.place, outbox_id, &message);
             }
-            Some(Err(error)) if meta::is_passing(&error) => {}
-            Some(Err(error)) => return Err(fail(error)),
-            None => {}
         }
-        if !left.is_empty() && Instant::now() >= deadline {
-            return Err(LogError::Unavailable(format!(
-                "failed to read what is not committed in topic {} in time (log.kafka.timeoutMs is {})",
-                place.topic,
-                place.timeout.as_millis()
-            )));
-        }
-    }
-    drop_later(consumer);
+        Ok(polling::until(left.is_empty()))
+    })?;
     Ok(open)
 }
 
@@ -136,7 +169,11 @@ fn take(open: &mut Open, place: Place, outbox_id: &str, message: &BorrowedMessag
         Place::Events(partition) => {
             let number = |outbox: &str, number: u64| (outbox == outbox_id).then_some(number);
             if let Some((Some(number), _)) = entry_of(message, number) {
-                open.events.push((partition, number));
+                open.events.push(OpenEntry {
+                    partition,
+                    offset: u64::try_from(message.offset()).unwrap_or(0),
+                    number,
+                });
             }
         }
         Place::Meta => {

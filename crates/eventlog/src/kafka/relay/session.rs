@@ -14,8 +14,8 @@ use super::step::Steps;
 use crate::kafka::clients::{Clients, drop_later};
 use crate::kafka::context::Context;
 use crate::kafka::loss;
-use crate::kafka::meta::{self, Progress, Until};
-use crate::kafka::problem::explain;
+use crate::kafka::meta::{self, Checked, Progress, Until};
+use crate::kafka::problem::{explain, is_passing};
 use crate::kafka::produce::{self, Producer};
 use crate::kafka::reader::Reader;
 use crate::log::LogError;
@@ -70,7 +70,7 @@ pub(super) fn begin(
     while let Err(error) = producer.init_transactions(Timeout::After(place.timeout)) {
         let may_pass = match &error {
             KafkaError::Transaction(error) => error.is_retriable(),
-            error => meta::is_passing(error),
+            error => is_passing(error),
         };
         if !may_pass || Instant::now() >= deadline {
             return Err(explain(place, &context, &doing, &error));
@@ -86,10 +86,14 @@ pub(super) fn begin(
     let mut loaded = meta::load(clients, Until::Settled)?;
     let mut progress = loaded.outboxes.remove(outbox_id).unwrap_or_default();
     let counted = marks.map_or(counted, |marks| counted.max(marks.trimmed));
-    if progress.position < counted {
-        missing::put_again(&steps, reader.count(), &mut progress, counted)?;
-    }
-    loss::check(clients, reader, &progress)?;
+    loss::check_reached(clients, reader, &progress.reached)?;
+    missing::put_again(&steps, reader.count(), &mut progress, counted)?;
+    loss::check_mark(clients, reader, progress.mark)?;
+    let checked = Checked {
+        position: progress.position,
+        ends: clients.raw_highs(reader.count())?,
+    };
+    progress.checked = Some(checked.clone());
     tracing::info!(
         outbox.id = outbox_id,
         outbox.position = progress.position,
@@ -100,7 +104,7 @@ pub(super) fn begin(
         context,
         progress,
         turn,
-        looks: Looks::default(),
+        looks: Looks::begun(checked),
     })
 }
 
