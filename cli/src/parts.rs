@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-/// How long a drain may take in all: what a supervisor that sends SIGTERM grants at least.
+/// How long a drain may take in all: what a supervisor that sends SIGTERM grants at least. Settings may allow more.
 const DRAIN: Duration = Duration::from_secs(10);
 
 /// A part that runs until it is told to stop.
@@ -40,18 +40,30 @@ impl Part {
 
 /// All parts of a process, in the order of a drain; the last one is what nothing waits for.
 #[derive(Debug)]
-pub(crate) struct Parts(Vec<Part>);
+pub(crate) struct Parts {
+    parts: Vec<Part>,
+    drain: Duration,
+}
 
 impl Parts {
     /// Parts in the order in which they are to be drained.
     pub(crate) fn new(parts: Vec<Part>) -> Self {
-        Self(parts)
+        Self {
+            parts,
+            drain: DRAIN,
+        }
+    }
+
+    /// The same, where a drain may take this long if that is more.
+    pub(crate) fn draining_for(mut self, drain: Duration) -> Self {
+        self.drain = self.drain.max(drain);
+        self
     }
 
     /// Waits until a part ends that should not: gives its name and why.
     pub(crate) async fn failed(&mut self) -> anyhow::Error {
         std::future::poll_fn(|context| {
-            for part in &mut self.0 {
+            for part in &mut self.parts {
                 let Some(task) = part.task.as_mut() else {
                     continue;
                 };
@@ -73,12 +85,12 @@ impl Parts {
     /// Drains: each part finishes what is in flight before the one after it is told to stop; the last one finishes
     /// meanwhile. What does not end in time is cut off; the next start goes on from there.
     pub(crate) async fn drain(mut self) -> anyhow::Result<()> {
-        let deadline = Instant::now() + DRAIN;
-        if let Some(last) = self.0.last() {
+        let deadline = Instant::now() + self.drain;
+        if let Some(last) = self.parts.last() {
             last.stop.cancel();
         }
         let mut failure = None;
-        for part in &mut self.0 {
+        for part in &mut self.parts {
             part.stop.cancel();
             let Some(task) = part.task.take() else {
                 continue;
@@ -88,7 +100,7 @@ impl Parts {
                 Ok(Err(error)) => Err(error.into()),
                 Err(_) => Err(anyhow::anyhow!(
                     "it did not end within {} s; the next start goes on from there",
-                    DRAIN.as_secs()
+                    self.drain.as_secs()
                 )),
             };
             if let Err(error) = ended {
@@ -107,4 +119,29 @@ pub(crate) async fn bind(address: &str, what: &str, flag: &str) -> anyhow::Resul
         ),
         _ => anyhow::anyhow!("{what} can't listen on {address}: {error}; choose another address with {flag} HOST:PORT"),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{DRAIN, Duration, Part, Parts};
+
+    /// A part that takes as long to stop.
+    fn slow(time: Duration) -> Part {
+        Part::start("slow part", move |stop| async move {
+            stop.cancelled().await;
+            tokio::time::sleep(time).await;
+            Ok(())
+        })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_drain_takes_as_long_as_it_may() {
+        let time = DRAIN * 2;
+        let cut = Parts::new(vec![slow(time)]).drain().await;
+        assert!(cut.is_err_and(|error| format!("{error:#}").contains("within 10 s")));
+        let longer = Parts::new(vec![slow(time)]).draining_for(time * 2);
+        assert!(longer.drain().await.is_ok());
+        let shorter = Parts::new(vec![slow(DRAIN / 2)]).draining_for(DRAIN / 4);
+        assert!(shorter.drain().await.is_ok());
+    }
 }

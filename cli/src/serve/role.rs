@@ -57,6 +57,7 @@ impl Role {
             listener,
         } = self;
         let (clock, probes) = (clock(), Probes::default());
+        let drain = settings.api.whole_drain();
         let opening = async {
             let log = open_log(&settings, &game, &clock, &probes).await?;
             let state = until_open("state store", &probes, is_final_state, || {
@@ -90,7 +91,8 @@ impl Role {
             Part::start("relay", |stop| async move {
                 Ok(relaying.run_relay(stop).await?)
             }),
-        ]))
+        ])
+        .draining_for(drain))
     }
 
     /// Opens the log and the lake, waiting for them as long as it takes, and lands.

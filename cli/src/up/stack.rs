@@ -93,6 +93,7 @@ impl Stack {
             sql_probes,
         )?;
         let watch = DiskWatch::new(Path::new(&settings.state.path), api_probes.clone());
+        let drain = settings.api.whole_drain();
         let api = Api::build(settings.api, game, state, log, clock, api_probes);
         api.check_stores().await?;
         before_serving()?;
@@ -117,7 +118,7 @@ impl Stack {
         Ok(Self {
             api: api_address,
             sql: sql_address,
-            parts: Parts::new(parts),
+            parts: Parts::new(parts).draining_for(drain),
         })
     }
 

@@ -32,10 +32,20 @@ const SETTINGS: &str = "/etc/gamepipe/settings";
 const GAME: &str = "/etc/gamepipe/game";
 /// The file of the settings.
 const SETTINGS_FILE: &str = "gamepipe.yaml";
-/// Requests still come for a moment after a pod is told to stop: until every node knows. It waits that long before it drains, which takes
-/// ten seconds at most, and a streamer eight more to leave the others.
+/// Requests still come for a moment after a pod is told to stop: until every node knows. It waits that long before it drains.
 const STILL_SERVING_SECONDS: i64 = 5;
+/// A drain takes ten seconds at most, and a streamer eight more to leave the others. An API may have been given more.
 const GRACE_SECONDS: i64 = 30;
+/// What an API has besides its drain.
+const BEFORE_AND_AFTER_SECONDS: i64 = 20;
+
+fn grace_seconds(component: Component, settings: &Settings) -> i64 {
+    if component != Component::Api {
+        return GRACE_SECONDS;
+    }
+    let drain = i64::try_from(settings.api.whole_drain().as_secs()).unwrap_or(i64::MAX);
+    GRACE_SECONDS.max(drain.saturating_add(BEFORE_AND_AFTER_SECONDS))
+}
 
 /// A role of the gamepipe image.
 pub(super) struct Role<'a> {
@@ -97,7 +107,7 @@ impl Role<'_> {
                 GAME_VERSION.to_owned(),
                 self.definition.version.clone(),
             )]),
-            grace_seconds: GRACE_SECONDS,
+            grace_seconds: grace_seconds(component, settings),
         }
         .template();
         Deployment {

@@ -151,6 +151,22 @@ fn rendered_settings_are_read_by_the_roles_as_they_were_meant_and_hold_no_secret
 }
 
 #[test]
+fn an_api_that_is_given_more_time_to_drain_has_it() {
+    let slow = with(
+        &sample("smallest"),
+        "spec.settings.api.drainMs",
+        json!(20_000),
+    );
+    let grace = |name: &str| {
+        let role = object(&children(&slow), "Deployment", name);
+        role["spec"]["template"]["spec"]["terminationGracePeriodSeconds"].clone()
+    };
+    // Requests, then the relay, within the two drains; and what comes before and after.
+    assert_eq!(grace("arena-api"), 62);
+    assert_eq!(grace("arena-streamer"), 30);
+}
+
+#[test]
 fn the_number_of_pods_is_left_alone_where_somebody_else_owns_it_and_none_when_suspended() {
     let replicas = |manifest: &Value, name: &str| {
         object(&children(manifest), "Deployment", name)["spec"]["replicas"].clone()
