@@ -9,6 +9,7 @@ mod open_spots;
 mod session;
 mod stands;
 mod step;
+mod wanted;
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -7,9 +7,12 @@ use gamepipe_eventlog::{EventLog, LogError, OutboxBatch, partition_of};
 use gamepipe_testkit::kafka_server::{KafkaServer, Options};
 use gamepipe_testkit::reexec::{self, Victim};
 use gamepipe_testkit::wait;
+use rdkafka::admin::AdminOptions;
+use rdkafka::{Offset, TopicPartitionList};
 
 use crate::damaged::take_last;
 use crate::logs::{config, new_topic, numbers, open, record, try_open};
+use crate::opening::admin;
 
 /// A log's partitions.
 const PARTITIONS: u32 = 4;
@@ -210,4 +213,34 @@ async fn kafka_log_without_what_the_outbox_has_forgotten_stays_as_it_is() {
         assert!(text.contains("up to 4 only"), "{text}");
         assert_eq!(numbers(&log).await, [1, 2, 3, 4]);
     }
+}
+
+/// What retention has taken has landed: a relay that begins does not miss it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn kafka_relay_begins_where_retention_has_taken_its_last_entries() {
+    let keys = keys(2);
+    let [a, b] = [0, 1].map(|index| keys[index].as_str());
+    let config = config(&KafkaServer::shared().bootstrap(), &new_topic());
+    let log = open(&config).await;
+    log.append_from_outbox(entries(1, &[a, b, a]))
+        .await
+        .unwrap();
+    let mut ends = TopicPartitionList::new();
+    let partition = i32::try_from(partition_of(a, PARTITIONS)).unwrap();
+    ends.add_partition_offset(&config.kafka.topic, partition, Offset::End)
+        .unwrap();
+    let removed = admin().delete_records(&ends, &AdminOptions::new()).await;
+    assert_eq!(removed.unwrap().count(), 1);
+    drop(log);
+
+    let log = open(&config).await;
+    let mut position = None;
+    wait::until("the relay begins", async || {
+        position = log.resume_outbox("box", marks(3, 3)).await.ok();
+        position.is_some()
+    })
+    .await;
+    assert_eq!(position, Some(3));
+    log.append_from_outbox(entries(4, &[a, b])).await.unwrap();
+    assert_eq!(numbers(&log).await, [2, 4, 5]);
 }

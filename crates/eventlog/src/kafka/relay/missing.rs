@@ -9,6 +9,7 @@ use rdkafka::message::{BorrowedMessage, Message as _, OwnedHeaders};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::step::{Put, Steps};
+use super::wanted::Wanted;
 use crate::kafka::headers::{NO_EVENT, entry_of};
 use crate::kafka::loss;
 use crate::kafka::meta::Progress;
@@ -24,39 +25,6 @@ const MAX_BYTES: usize = 256 << 20;
 /// How many bytes go into one transaction: a quarter of what the producer holds.
 const STEP_BYTES: usize = 16 << 20;
 
-/// Which entries of an outbox must be on the log.
-#[derive(Debug, Clone)]
-struct Wanted {
-    /// Those behind this one.
-    after: u64,
-    /// Up to here the log's position counts them.
-    position: u64,
-    /// Up to here they must be there.
-    up_to: u64,
-    /// Where they begin in each partition, or before that.
-    starts: Vec<u64>,
-}
-
-impl Wanted {
-    fn new(progress: &Progress, counted: u64) -> Self {
-        let position = progress.position;
-        let (after, starts) = match &progress.checked {
-            Some(checked) => (checked.position.min(position), &checked.ends),
-            None => (position, &progress.reached),
-        };
-        Self {
-            after,
-            position,
-            up_to: counted.max(position),
-            starts: starts.clone(),
-        }
-    }
-
-    fn start(&self, partition: usize) -> u64 {
-        self.starts.get(partition).copied().unwrap_or(0)
-    }
-}
-
 /// Puts the entries that must be on the log and are not there on it, and moves the position up to `counted`: up to there the outbox has forgotten them. Where the
 /// partitions don't have one of those that the position counts it is an error. Where they don't have those behind it, the log is not the outbox's, or has lost its end:
 /// the position stays, and who sends the next entry is told of the gap. Blocks.
@@ -66,7 +34,9 @@ pub(super) fn put_again(
     progress: &mut Progress,
     counted: u64,
 ) -> Result<(), LogError> {
-    let mut wanted = Wanted::new(progress, counted);
+    let clients = steps.clients;
+    let (lows, ends) = (clients.lows(partitions)?, clients.raw_highs(partitions)?);
+    let mut wanted = Wanted::new(progress, counted).within(&lows, &ends);
     if wanted.up_to - wanted.position > MAX_ENTRIES {
         say_behind(steps, &wanted);
         wanted.up_to = wanted.position;
@@ -148,8 +118,6 @@ struct Found {
     /// All that is there, where readers don't see all that is wanted.
     all: BTreeMap<u64, Put>,
     bytes: usize,
-    /// Retention has taken some of the records among which they were looked for.
-    is_cut: bool,
 }
 
 impl Found {
@@ -167,7 +135,7 @@ impl Found {
             }
             let Some(put) = self.all.get(&number) else {
                 // What retention takes has landed.
-                if self.is_cut && number <= wanted.position {
+                if wanted.is_cut && number <= wanted.position {
                     continue;
                 }
                 return Err(number);
@@ -193,18 +161,11 @@ fn find(steps: &Steps<'_>, partitions: u32, wanted: &Wanted) -> Result<Found, Lo
         let (number, _) = entry_of(message, number)?;
         number.filter(|number| *number != NO_EVENT && *number > wanted.after)
     };
-    let lows = clients.lows(partitions)?;
-    let begin = |(partition, low): (usize, &u64)| wanted.start(partition).max(*low);
-    let starts: Vec<u64> = lows.iter().enumerate().map(begin).collect();
-    let mut found = Found {
-        is_cut: (0..)
-            .zip(&lows)
-            .any(|(partition, low)| *low > wanted.start(partition)),
-        ..Found::default()
-    };
+    let starts = &wanted.starts;
+    let mut found = Found::default();
     let mut left = wanted.up_to - wanted.after;
     let ends = clients.stable_highs(partitions)?;
-    scan(steps, "read_committed", &starts, &ends, |message| {
+    scan(steps, "read_committed", starts, &ends, |message| {
         if let Some(number) = number_of(message) {
             let is_new = found.committed.insert(number, partition_of(message));
             if is_new.is_none() && number <= wanted.up_to {
@@ -217,7 +178,7 @@ fn find(steps: &Steps<'_>, partitions: u32, wanted: &Wanted) -> Result<Found, Lo
         return Ok(found);
     }
     let ends = clients.raw_highs(partitions)?;
-    scan(steps, "read_uncommitted", &starts, &ends, |message| {
+    scan(steps, "read_uncommitted", starts, &ends, |message| {
         let number = number_of(message).filter(|number| *number <= wanted.up_to);
         if let Some(number) = number
             && !found.committed.contains_key(&number)
@@ -332,14 +293,22 @@ mod tests {
     }
 
     /// All entries behind the tenth; the log's position counts some.
-    fn missing(found: &Found, position: u64, up_to: u64) -> Result<Vec<u64>, u64> {
-        let wanted = Wanted {
+    fn wanted(position: u64, up_to: u64) -> Wanted {
+        Wanted {
             after: 10,
             position,
             up_to,
-            starts: Vec::new(),
-        };
-        let missing = found.missing(&wanted)?;
+            starts: vec![100, 100],
+            is_cut: false,
+        }
+    }
+
+    fn missing(found: &Found, position: u64, up_to: u64) -> Result<Vec<u64>, u64> {
+        numbers(found, &wanted(position, up_to))
+    }
+
+    fn numbers(found: &Found, wanted: &Wanted) -> Result<Vec<u64>, u64> {
+        let missing = found.missing(wanted)?;
         Ok(missing.into_iter().map(|(number, _)| number).collect())
     }
 
@@ -363,10 +332,13 @@ mod tests {
 
     #[test]
     fn what_retention_may_have_taken_is_not_missing() {
-        let mut found = found(&[(12, 0)], &[(13, 1)]);
-        found.is_cut = true;
-        assert_eq!(missing(&found, 13, 13), Ok(vec![13]));
-        assert_eq!(missing(&found, 13, 14), Err(14));
+        let found = found(&[(12, 0)], &[(13, 1)]);
+        let whole = wanted(13, 13).within(&[100, 90], &[900, 900]);
+        assert_eq!(numbers(&found, &whole), Err(11));
+        let cut = |up_to| wanted(13, up_to).within(&[100, 101], &[900, 900]);
+        assert_eq!(cut(13).starts, [100, 101]);
+        assert_eq!(numbers(&found, &cut(13)), Ok(vec![13]));
+        assert_eq!(numbers(&found, &cut(14)), Err(14));
     }
 
     #[test]
