@@ -3,6 +3,7 @@
 //! The transactional id belongs to the outbox, so beginning a session ends what any process before has begun with it, and
 //! none of them can commit any more. Whatever a session can't account for ends it; the next one reads what is committed.
 
+mod found;
 mod hanging;
 mod missing;
 mod open_spots;

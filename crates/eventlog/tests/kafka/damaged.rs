@@ -7,7 +7,7 @@ use gamepipe_eventlog::{EventLog, LogError, OutboxBatch, partition_of};
 use gamepipe_testkit::kafka_server::{KafkaServer, Options};
 use gamepipe_testkit::wait;
 
-use crate::logs::{config, new_topic, numbers, open, record};
+use crate::logs::{config, new_topic, numbers, open, record, try_open};
 
 /// In a batch of records: its first offset comes first, then how long the rest is; neither is in its checksum
 /// (<https://kafka.apache.org/documentation/#recordbatch>).
@@ -95,6 +95,40 @@ async fn kafka_events_that_are_on_a_damaged_log_twice_are_read_once() {
     .await;
     let other = open(&config).await;
     assert_eq!(numbers(&other).await, [1, 2, 3, 4, 5, 6]);
+}
+
+/// So are those of the largest batch that a relay sends, whose second copy is far behind the first, wherever somebody goes on within it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn kafka_a_large_batch_that_is_on_a_damaged_log_twice_is_read_once() {
+    const COUNT: u64 = 4096;
+    let mut server = KafkaServer::start(Options::default());
+    let topic = new_topic();
+    let config = config(&server.bootstrap(), &topic);
+    let log = open(&config).await;
+    log.append_from_outbox(entries(1, COUNT)).await.unwrap();
+    drop(log);
+    server.stop();
+    let partition = partition_of("k", config.partitions);
+    let segment = server.segment(&topic, partition);
+    let mut all = batches(&fs::read(&segment).unwrap());
+    let by = i64::try_from(COUNT).unwrap();
+    let again: Vec<_> = all.iter().map(|batch| moved(batch, by)).collect();
+    all.pop();
+    all.extend(again);
+    fs::write(&segment, all.concat()).unwrap();
+    server.restart();
+
+    wait::until("the log opens", async || try_open(&config).await.is_ok()).await;
+    for from in [COUNT / 2, COUNT, COUNT + 2000, 2 * COUNT - 1] {
+        let log = open(&config).await;
+        let (mut next, mut found) = (from, 0);
+        while next < 2 * COUNT {
+            let batch = log.read(partition, next, 1 << 20).await.unwrap();
+            found += batch.records.len() as u64;
+            next = batch.next;
+        }
+        assert_eq!(found, COUNT.saturating_sub(from), "from {from} on");
+    }
 }
 
 /// The record by which a relay knows the log may be one that its readers pass over.

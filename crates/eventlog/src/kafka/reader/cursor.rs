@@ -6,8 +6,8 @@ use rdkafka::message::BorrowedMessage;
 use super::repeats::{Repeats, Seen};
 
 /// How many records before the first one are looked at when a partition begins to be read. An event that is there again is close behind the first: the relay
-/// sends nothing else in between, and clients can append little to a partition that has no room.
-pub(super) const LOOK_BACK: u64 = 1000;
+/// sends nothing else in between than the rest of its batch, which is of 4,096 at most, and clients can append little to a partition that has no room.
+pub(super) const LOOK_BACK: u64 = 10_000;
 
 /// The place of a queue.
 #[derive(Debug, Default)]

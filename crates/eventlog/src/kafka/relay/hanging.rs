@@ -62,21 +62,17 @@ fn judge(open: &Open, settled: u64, marks: OutboxMarks) -> Verdict {
     }
 }
 
-/// What is settled, with another position. One that goes back to before what is open knows less of the partitions as well: whoever looks for what is behind it
-/// must find it there.
-fn moved(settled: &Progress, open: &Open, position: u64) -> Progress {
+/// What is settled, with another position. One that goes back to before what was checked knows nothing of the partitions: whoever looks for what is behind it must
+/// find it there.
+fn moved(settled: &Progress, position: u64) -> Progress {
     let mut progress = Progress {
         position,
         ..settled.clone()
     };
-    if position < settled.position {
-        for entry in &open.events {
-            if let Some(reached) = progress.reached.get_mut(entry.partition as usize) {
-                *reached = entry.offset.min(*reached);
-            }
-        }
-        let checked = progress.checked.take();
-        progress.checked = checked.filter(|checked| checked.position <= position);
+    let is_behind = |checked: &Checked| checked.position <= position;
+    if position < settled.position && !settled.checked.as_ref().is_some_and(is_behind) {
+        progress.checked = None;
+        progress.reached.clear();
     }
     progress
 }
@@ -119,7 +115,7 @@ pub(super) fn end(
     );
     let mut needs_position = open.position.is_some() || verdict.position > settled.position;
     let goes_back = verdict.position < settled.position;
-    let progress = moved(&settled, &open, verdict.position);
+    let progress = moved(&settled, verdict.position);
     if goes_back {
         steps.commit(&[], Some(&progress))?;
         needs_position = false;
@@ -180,6 +176,13 @@ impl Looks {
         position: u64,
     ) -> Result<(Self, Option<Checked>), LogError> {
         let Look { spots, ends } = open_spots::find(clients, partitions)?;
+        let then = self.then.as_ref().map_or(&[][..], |then| &then.ends);
+        if ends.iter().zip(then).any(|(now, then)| now < then) {
+            return Err(LogError::Unavailable(format!(
+                "a broker has lost the end of a partition of topic {}. The relay of outbox {outbox_id} begins anew",
+                clients.place.topic
+            )));
+        }
         let (still, open): (Vec<_>, Vec<_>) =
             spots.into_iter().partition(|spot| self.open.contains(spot));
         if !open_spots::of_outbox(clients, &still, outbox_id)?.is_empty() {
@@ -219,7 +222,6 @@ mod tests {
     fn open(events: &[(u32, u64)], position: Option<u64>) -> Open {
         let entry = |(partition, number): &(u32, u64)| OpenEntry {
             partition: *partition,
-            offset: 100 + number,
             number: *number,
         };
         Open {
@@ -298,11 +300,11 @@ mod tests {
                 ends: vec![100, 100],
             }),
         };
-        let open = open(&[(1, 15)], None);
-        let back = moved(&settled(10), &open, 14);
-        assert_eq!((back.position, &back.reached), (14, &vec![150, 115]));
+        let back = moved(&settled(10), 14);
+        assert_eq!((back.position, &back.reached), (14, &vec![150, 150]));
         assert_eq!(back.checked, settled(10).checked);
-        assert_eq!(moved(&settled(15), &open, 14).checked, None);
-        assert_eq!(moved(&settled(15), &open, 20), settled(15));
+        let far = moved(&settled(15), 14);
+        assert_eq!((far.checked, far.reached), (None, Vec::new()));
+        assert_eq!(moved(&settled(15), 20), settled(15));
     }
 }

@@ -59,7 +59,6 @@ pub(super) struct Open {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct OpenEntry {
     pub(super) partition: u32,
-    pub(super) offset: u64,
     pub(super) number: u64,
 }
 
@@ -169,11 +168,7 @@ fn take(open: &mut Open, place: Place, outbox_id: &str, message: &BorrowedMessag
         Place::Events(partition) => {
             let number = |outbox: &str, number: u64| (outbox == outbox_id).then_some(number);
             if let Some((Some(number), _)) = entry_of(message, number) {
-                open.events.push(OpenEntry {
-                    partition,
-                    offset: u64::try_from(message.offset()).unwrap_or(0),
-                    number,
-                });
+                open.events.push(OpenEntry { partition, number });
             }
         }
         Place::Meta => {

@@ -93,7 +93,6 @@ pub(super) fn begin(
         position: progress.position,
         ends: clients.raw_highs(reader.count())?,
     };
-    progress.checked = Some(checked.clone());
     tracing::info!(
         outbox.id = outbox_id,
         outbox.position = progress.position,

@@ -4,7 +4,7 @@ use crate::kafka::meta::Progress;
 
 /// Where retention has taken some of what came since the last check, entries are looked for among this many records at most. It takes what has landed, at most once a
 /// minute; a log that has more left has been without entries of the outbox for long.
-const MAX_RECORDS: u64 = 1 << 20;
+const MAX_RECORDS: u64 = 1 << 17;
 
 /// Which entries of an outbox must be on the log.
 #[derive(Debug, Clone)]
